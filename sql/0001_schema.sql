@@ -1,0 +1,194 @@
+-- The state of jobs lives here and nowhere else. One database per party.
+-- Every state change is a compare-and-set on exactly one row and leaves an event row in the same transaction.
+-- Times are UTC (every connection sets time_zone = '+00:00'); leases are counters, never times.
+
+CREATE TABLE setting (
+  name        VARCHAR(64) NOT NULL PRIMARY KEY,
+  value       VARCHAR(255) NOT NULL
+) COMMENT 'one row per fact about this database, e.g. party: it belongs to one party only';
+
+CREATE TABLE mission (
+  id          BIGINT UNSIGNED NOT NULL AUTO_INCREMENT PRIMARY KEY,
+  name        VARCHAR(64) NOT NULL,
+  version     INT UNSIGNED NOT NULL,
+  digest      BINARY(32) NOT NULL COMMENT 'SHA-256 of the canonical DAG: both parties must hold the same',
+  dag         LONGTEXT NOT NULL CHECK (JSON_VALID(dag)),
+  params      LONGTEXT NOT NULL CHECK (JSON_VALID(params)) COMMENT 'the operators'' parameter tables, as --describe printed them',
+  missing     VARCHAR(255) NOT NULL DEFAULT '' COMMENT 'operators that are not installed; submit refuses by these names',
+  loaded_at   DATETIME(6) NOT NULL DEFAULT CURRENT_TIMESTAMP(6),
+  UNIQUE KEY mission_name (name, version)
+);
+
+CREATE TABLE job (
+  id            BIGINT UNSIGNED NOT NULL AUTO_INCREMENT PRIMARY KEY,
+  job_id        VARCHAR(64) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+  mission       BIGINT UNSIGNED NOT NULL,
+  request       LONGTEXT NOT NULL CHECK (JSON_VALID(request)) COMMENT 'canonical body of the submit',
+  request_digest BINARY(32) NOT NULL,
+  role          ENUM('leader','follower') NOT NULL COMMENT 'the leader alone decides terminal states and epochs',
+  main_party    VARCHAR(64) NOT NULL,
+  submitter     VARCHAR(64) NOT NULL COMMENT 'the party where the user asked',
+  owner         VARCHAR(64) NOT NULL COMMENT 'the user who asked; at the other party: the submitter''s name',
+  peer          VARCHAR(64) NOT NULL COMMENT 'the other party; empty for a one-party job',
+  parties       LONGTEXT NOT NULL CHECK (JSON_VALID(parties)) COMMENT 'role -> party',
+  status        ENUM('INIT','RUNNING','SUCCESS','FAILED','CANCELED') NOT NULL DEFAULT 'INIT',
+  accepted      ENUM('pending','accepted','refused') NOT NULL DEFAULT 'pending' COMMENT 'by the other party',
+  epoch         INT UNSIGNED NOT NULL DEFAULT 0 COMMENT 'number of reruns',
+  priority      INT NOT NULL DEFAULT 0,
+  timeout_seconds INT UNSIGNED NULL,
+  max_retries   INT UNSIGNED NOT NULL DEFAULT 2,
+  kill_reason   VARCHAR(255) NULL COMMENT 'set by a kill at the follower until the leader has decided',
+  waiting_for   VARCHAR(255) NOT NULL DEFAULT '',
+  context       LONGTEXT NOT NULL DEFAULT '{}' CHECK (JSON_VALID(context)) COMMENT 'public outputs of finished tasks, merged between the parties',
+  seq_out       BIGINT UNSIGNED NOT NULL DEFAULT 0 COMMENT 'last sequence number given to a message about this job',
+  seq_in        BIGINT UNSIGNED NOT NULL DEFAULT 0 COMMENT 'last one applied from the peer',
+  rev           BIGINT UNSIGNED NOT NULL DEFAULT 0 COMMENT 'grows at every change a user can see; status?wait= watches it',
+  created_at    DATETIME(6) NOT NULL DEFAULT CURRENT_TIMESTAMP(6),
+  started_at    DATETIME(6) NULL,
+  ended_at      DATETIME(6) NULL,
+  UNIQUE KEY job_job_id (job_id),
+  KEY job_active (status, priority DESC, id),
+  KEY job_owner (owner, id),
+  FOREIGN KEY (mission) REFERENCES mission (id)
+);
+
+CREATE TABLE job_group (
+  id          BIGINT UNSIGNED NOT NULL AUTO_INCREMENT PRIMARY KEY,
+  job         BIGINT UNSIGNED NOT NULL,
+  idx         INT UNSIGNED NOT NULL,
+  name        VARCHAR(64) NOT NULL,
+  level       INT UNSIGNED NOT NULL,
+  state       ENUM('WAITING','READY','RESERVING','RESERVED','STARTING','RUNNING','PREPARED',
+                   'COMMITTED','PUBLISHING','DONE','FAILED','CANCELED') NOT NULL DEFAULT 'WAITING',
+  epoch       INT UNSIGNED NOT NULL DEFAULT 0,
+  attempt     INT UNSIGNED NOT NULL DEFAULT 0,
+  not_before  DATETIME(6) NULL COMMENT 'back-off before a retry',
+  reservation CHAR(32) NULL,
+  channel_key BINARY(32) NULL,
+  peer_prepared TINYINT NOT NULL DEFAULT 0,
+  lease_owner VARCHAR(64) NULL COMMENT 'scheduler instance',
+  lease_gen   BIGINT UNSIGNED NOT NULL DEFAULT 0 COMMENT 'grows at every take-over: the fence',
+  lease_beat  BIGINT UNSIGNED NOT NULL DEFAULT 0 COMMENT 'grows while the owner lives; judged by the observer''s monotonic clock',
+  UNIQUE KEY job_group_idx (job, idx),
+  KEY job_group_state (state, not_before),
+  FOREIGN KEY (job) REFERENCES job (id) ON DELETE CASCADE
+) COMMENT 'tasks that talk to each other: the unit of attempt, completion, retry and rerun';
+
+CREATE TABLE task (
+  id          BIGINT UNSIGNED NOT NULL AUTO_INCREMENT PRIMARY KEY,
+  job         BIGINT UNSIGNED NOT NULL,
+  job_group   BIGINT UNSIGNED NOT NULL,
+  name        VARCHAR(64) NOT NULL,
+  party       VARCHAR(64) NOT NULL COMMENT 'the party, not the role',
+  role        VARCHAR(64) NOT NULL COMMENT 'party_a or party_b of the mission',
+  operator    VARCHAR(64) NOT NULL,
+  args        LONGTEXT NOT NULL CHECK (JSON_VALID(args)) COMMENT 'own tasks only; ${…} not yet filled in',
+  depends     LONGTEXT NOT NULL DEFAULT '[]' CHECK (JSON_VALID(depends)),
+  status      ENUM('INIT','RUNNING','PREPARED','PUBLISHING','SUCCESS','FAILED','CANCELED') NOT NULL DEFAULT 'INIT',
+  attempt     INT UNSIGNED NOT NULL DEFAULT 0,
+  progress    DOUBLE NOT NULL DEFAULT 0,
+  stage       VARCHAR(64) NOT NULL DEFAULT '',
+  started_at  DATETIME(6) NULL,
+  ended_at    DATETIME(6) NULL,
+  bytes_sent  BIGINT UNSIGNED NOT NULL DEFAULT 0,
+  bytes_received BIGINT UNSIGNED NOT NULL DEFAULT 0,
+  rounds      BIGINT UNSIGNED NOT NULL DEFAULT 0,
+  peak_rss_bytes BIGINT UNSIGNED NOT NULL DEFAULT 0,
+  error_code  VARCHAR(64) NOT NULL DEFAULT '',
+  error_public VARCHAR(512) NOT NULL DEFAULT '' COMMENT 'may cross to the other party',
+  error_local VARCHAR(2048) NOT NULL DEFAULT '' COMMENT 'never leaves this party',
+  result      LONGTEXT NULL CHECK (result IS NULL OR JSON_VALID(result)),
+  log_tail    MEDIUMTEXT NULL,
+  UNIQUE KEY task_name (job, name),
+  KEY task_group (job_group),
+  FOREIGN KEY (job) REFERENCES job (id) ON DELETE CASCADE,
+  FOREIGN KEY (job_group) REFERENCES job_group (id) ON DELETE CASCADE
+);
+
+CREATE TABLE event (
+  id          BIGINT UNSIGNED NOT NULL AUTO_INCREMENT PRIMARY KEY,
+  at          DATETIME(6) NOT NULL DEFAULT CURRENT_TIMESTAMP(6),
+  job         BIGINT UNSIGNED NULL,
+  epoch       INT UNSIGNED NOT NULL DEFAULT 0,
+  subject     VARCHAR(80) NOT NULL COMMENT 'job, group NAME, task NAME, peer, scheduler',
+  from_state  VARCHAR(16) NOT NULL DEFAULT '',
+  to_state    VARCHAR(16) NOT NULL DEFAULT '',
+  actor       VARCHAR(96) NOT NULL COMMENT 'user, party or scheduler instance that caused it',
+  detail      VARCHAR(1024) NOT NULL DEFAULT '',
+  KEY event_job (job, id),
+  KEY event_at (at)
+) COMMENT 'append only';
+
+CREATE TABLE outbox (
+  id          BIGINT UNSIGNED NOT NULL AUTO_INCREMENT PRIMARY KEY,
+  peer        VARCHAR(64) NOT NULL,
+  job         BIGINT UNSIGNED NOT NULL,
+  seq         BIGINT UNSIGNED NOT NULL,
+  epoch       INT UNSIGNED NOT NULL,
+  kind        VARCHAR(24) NOT NULL COMMENT 'submit, start, release, task, commit, kill, rerun',
+  body        LONGTEXT NOT NULL CHECK (JSON_VALID(body)),
+  tries       INT UNSIGNED NOT NULL DEFAULT 0,
+  next_at     DATETIME(6) NOT NULL DEFAULT CURRENT_TIMESTAMP(6),
+  created_at  DATETIME(6) NOT NULL DEFAULT CURRENT_TIMESTAMP(6),
+  UNIQUE KEY outbox_job_seq (job, seq),
+  KEY outbox_peer (peer, next_at),
+  FOREIGN KEY (job) REFERENCES job (id) ON DELETE CASCADE
+) COMMENT 'messages to the other party, deleted once applied there';
+
+CREATE TABLE tombstone (
+  job_id      VARCHAR(64) CHARACTER SET ascii COLLATE ascii_bin NOT NULL PRIMARY KEY,
+  peer        VARCHAR(64) NOT NULL,
+  reason      VARCHAR(255) NOT NULL,
+  at          DATETIME(6) NOT NULL DEFAULT CURRENT_TIMESTAMP(6)
+) COMMENT 'a kill that came before its submit';
+
+CREATE TABLE reservation (
+  queue_id    BIGINT UNSIGNED NOT NULL AUTO_INCREMENT PRIMARY KEY COMMENT 'the order of the one queue of this pair',
+  id          CHAR(32) CHARACTER SET ascii NOT NULL,
+  peer        VARCHAR(64) NOT NULL,
+  leader      VARCHAR(64) NOT NULL,
+  job_id      VARCHAR(64) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+  epoch       INT UNSIGNED NOT NULL,
+  group_idx   INT UNSIGNED NOT NULL,
+  attempt     INT UNSIGNED NOT NULL,
+  priority    INT NOT NULL DEFAULT 0,
+  state       ENUM('queued','granted','started') NOT NULL,
+  expires_at  DATETIME(6) NULL,
+  UNIQUE KEY reservation_id (id),
+  UNIQUE KEY reservation_what (job_id, epoch, group_idx, attempt),
+  KEY reservation_state (state, expires_at)
+) COMMENT 'slots: granted and started rows hold one each; deleted when the group ends here';
+
+CREATE TABLE scheduler (
+  id          VARCHAR(64) NOT NULL PRIMARY KEY COMMENT 'host:pid:random',
+  beat        BIGINT UNSIGNED NOT NULL DEFAULT 0,
+  started_at  DATETIME(6) NOT NULL DEFAULT CURRENT_TIMESTAMP(6),
+  seen_at     DATETIME(6) NOT NULL DEFAULT CURRENT_TIMESTAMP(6) COMMENT 'for people and /readyz; leases are judged by beat'
+);
+
+CREATE TABLE output (
+  path        VARCHAR(512) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NOT NULL PRIMARY KEY COMMENT 'below the safe work dir',
+  owner       VARCHAR(64) NOT NULL,
+  job_id      VARCHAR(64) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+  task        VARCHAR(64) NOT NULL,
+  at          DATETIME(6) NOT NULL DEFAULT CURRENT_TIMESTAMP(6)
+) COMMENT 'what was published where: an output replaces only an earlier output of the same owner';
+
+CREATE TABLE data_grant (
+  id          BIGINT UNSIGNED NOT NULL AUTO_INCREMENT PRIMARY KEY,
+  mission     VARCHAR(64) NOT NULL COMMENT 'a mission''s name, or * for any',
+  peer        VARCHAR(64) NOT NULL,
+  input_path  VARCHAR(512) NOT NULL COMMENT 'below the safe work dir; a trailing /* covers a folder',
+  output_dir  VARCHAR(512) NOT NULL COMMENT 'results may be written below it; empty: none',
+  note        VARCHAR(255) NOT NULL DEFAULT '',
+  created_at  DATETIME(6) NOT NULL DEFAULT CURRENT_TIMESTAMP(6),
+  KEY data_grant_peer (peer, mission)
+) COMMENT 'no row, no job from the other party';
+
+CREATE TABLE jti (
+  iss         VARCHAR(64) NOT NULL,
+  jti         CHAR(32) CHARACTER SET ascii NOT NULL,
+  exp         BIGINT NOT NULL,
+  PRIMARY KEY (iss, jti),
+  KEY jti_exp (exp)
+) COMMENT 'node tokens already used: each is good once';
