@@ -23,6 +23,8 @@ CREATE TABLE job (
   id            BIGINT UNSIGNED NOT NULL AUTO_INCREMENT PRIMARY KEY,
   job_id        VARCHAR(64) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
   mission       BIGINT UNSIGNED NOT NULL,
+  mission_name  VARCHAR(64) NOT NULL,
+  mission_version INT UNSIGNED NOT NULL,
   request       LONGTEXT NOT NULL CHECK (JSON_VALID(request)) COMMENT 'canonical body of the submit',
   request_digest BINARY(32) NOT NULL,
   role          ENUM('leader','follower') NOT NULL COMMENT 'the leader alone decides terminal states and epochs',
@@ -36,6 +38,8 @@ CREATE TABLE job (
   epoch         INT UNSIGNED NOT NULL DEFAULT 0 COMMENT 'number of reruns',
   priority      INT NOT NULL DEFAULT 0,
   timeout_seconds INT UNSIGNED NULL,
+  deadline_at   DATETIME(6) NULL COMMENT 'created_at + timeout_seconds; judged by the leader',
+  accept_by     DATETIME(6) NULL COMMENT 'the other party must have answered the submit by then',
   max_retries   INT UNSIGNED NOT NULL DEFAULT 2,
   kill_reason   VARCHAR(255) NULL COMMENT 'set by a kill at the follower until the leader has decided',
   waiting_for   VARCHAR(255) NOT NULL DEFAULT '',
@@ -47,8 +51,11 @@ CREATE TABLE job (
   started_at    DATETIME(6) NULL,
   ended_at      DATETIME(6) NULL,
   UNIQUE KEY job_job_id (job_id),
-  KEY job_active (status, priority DESC, id),
+  KEY job_status (status, id),
   KEY job_owner (owner, id),
+  KEY job_deadline (deadline_at),
+  KEY job_accept (accepted, accept_by),
+  KEY job_ended (ended_at),
   FOREIGN KEY (mission) REFERENCES mission (id)
 );
 
@@ -58,21 +65,25 @@ CREATE TABLE job_group (
   idx         INT UNSIGNED NOT NULL,
   name        VARCHAR(64) NOT NULL,
   level       INT UNSIGNED NOT NULL,
+  depends     LONGTEXT NOT NULL DEFAULT '[]' CHECK (JSON_VALID(depends)) COMMENT 'idx of the groups that must be DONE first',
+  own_tasks   INT UNSIGNED NOT NULL COMMENT 'tasks of this party',
+  peer_tasks  INT UNSIGNED NOT NULL COMMENT 'tasks of the other party',
   state       ENUM('WAITING','READY','RESERVING','RESERVED','STARTING','RUNNING','PREPARED',
                    'COMMITTED','PUBLISHING','DONE','FAILED','CANCELED') NOT NULL DEFAULT 'WAITING',
+  priority    INT NOT NULL DEFAULT 0 COMMENT 'the job''s',
   epoch       INT UNSIGNED NOT NULL DEFAULT 0,
   attempt     INT UNSIGNED NOT NULL DEFAULT 0,
-  not_before  DATETIME(6) NULL COMMENT 'back-off before a retry',
-  reservation CHAR(32) NULL,
+  retries     INT UNSIGNED NOT NULL DEFAULT 0 COMMENT 'attempts that failed; max_retries bounds them',
+  not_before  DATETIME(6) NULL COMMENT 'back-off; in state FAILED: how long the leader waits for the peer''s own reason',
+  reservation CHAR(32) CHARACTER SET ascii NULL,
   channel_key BINARY(32) NULL,
-  peer_prepared TINYINT NOT NULL DEFAULT 0,
   lease_owner VARCHAR(64) NULL COMMENT 'scheduler instance',
   lease_gen   BIGINT UNSIGNED NOT NULL DEFAULT 0 COMMENT 'grows at every take-over: the fence',
   lease_beat  BIGINT UNSIGNED NOT NULL DEFAULT 0 COMMENT 'grows while the owner lives; judged by the observer''s monotonic clock',
   UNIQUE KEY job_group_idx (job, idx),
-  KEY job_group_state (state, not_before),
+  KEY job_group_queue (state, priority DESC, id),
   FOREIGN KEY (job) REFERENCES job (id) ON DELETE CASCADE
-) COMMENT 'tasks that talk to each other: the unit of attempt, completion, retry and rerun';
+) COMMENT 'tasks that talk to each other: the unit of attempt, completion, retry and rerun. READY only at the leader';
 
 CREATE TABLE task (
   id          BIGINT UNSIGNED NOT NULL AUTO_INCREMENT PRIMARY KEY,
@@ -97,13 +108,44 @@ CREATE TABLE task (
   error_code  VARCHAR(64) NOT NULL DEFAULT '',
   error_public VARCHAR(512) NOT NULL DEFAULT '' COMMENT 'may cross to the other party',
   error_local VARCHAR(2048) NOT NULL DEFAULT '' COMMENT 'never leaves this party',
-  result      LONGTEXT NULL CHECK (result IS NULL OR JSON_VALID(result)),
+  retryable   TINYINT NOT NULL DEFAULT 0 COMMENT 'of a FAILED one: another attempt may succeed',
+  result      LONGTEXT NULL CHECK (result IS NULL OR JSON_VALID(result)) COMMENT 'the operator''s values; the private ones stay here',
   log_tail    MEDIUMTEXT NULL,
   UNIQUE KEY task_name (job, name),
   KEY task_group (job_group),
   FOREIGN KEY (job) REFERENCES job (id) ON DELETE CASCADE,
   FOREIGN KEY (job_group) REFERENCES job_group (id) ON DELETE CASCADE
 );
+
+CREATE TABLE job_error (
+  id          BIGINT UNSIGNED NOT NULL AUTO_INCREMENT PRIMARY KEY,
+  job         BIGINT UNSIGNED NOT NULL,
+  epoch       INT UNSIGNED NOT NULL,
+  cause       TINYINT NOT NULL COMMENT '0 a cause of its own, 1 a consequence (the peer closed): shown after the causes',
+  party       VARCHAR(64) NOT NULL,
+  task        VARCHAR(64) NOT NULL DEFAULT '' COMMENT 'empty: the job',
+  code        VARCHAR(64) NOT NULL,
+  message     VARCHAR(512) NOT NULL COMMENT 'public text',
+  local       VARCHAR(2048) NOT NULL DEFAULT '' COMMENT 'own errors only; never leaves this party',
+  at          DATETIME(6) NOT NULL DEFAULT CURRENT_TIMESTAMP(6),
+  UNIQUE KEY job_error_once (job, epoch, party, task, code),
+  FOREIGN KEY (job) REFERENCES job (id) ON DELETE CASCADE
+) COMMENT 'why a job ended: both parties'' reasons';
+
+CREATE TABLE run (
+  id          BIGINT UNSIGNED NOT NULL AUTO_INCREMENT PRIMARY KEY,
+  task        BIGINT UNSIGNED NOT NULL,
+  job_group   BIGINT UNSIGNED NOT NULL,
+  epoch       INT UNSIGNED NOT NULL,
+  attempt     INT UNSIGNED NOT NULL,
+  reservation CHAR(32) CHARACTER SET ascii NOT NULL COMMENT 'the slot that it keeps until it is gone',
+  owner       VARCHAR(64) NOT NULL COMMENT 'scheduler instance whose machine runs it',
+  UNIQUE KEY run_what (task, epoch, attempt),
+  KEY run_owner (owner),
+  KEY run_group (job_group),
+  KEY run_reservation (reservation),
+  FOREIGN KEY (task) REFERENCES task (id) ON DELETE CASCADE
+) COMMENT 'operators that were started here and whose end is not recorded yet';
 
 CREATE TABLE event (
   id          BIGINT UNSIGNED NOT NULL AUTO_INCREMENT PRIMARY KEY,
@@ -123,11 +165,12 @@ CREATE TABLE outbox (
   id          BIGINT UNSIGNED NOT NULL AUTO_INCREMENT PRIMARY KEY,
   peer        VARCHAR(64) NOT NULL,
   job         BIGINT UNSIGNED NOT NULL,
-  seq         BIGINT UNSIGNED NOT NULL,
+  seq         BIGINT UNSIGNED NULL COMMENT 'NULL: a request outside the order (rerun asked at the follower)',
   epoch       INT UNSIGNED NOT NULL,
-  kind        VARCHAR(24) NOT NULL COMMENT 'submit, start, release, task, commit, kill, rerun',
+  kind        VARCHAR(24) NOT NULL COMMENT 'submit, start, release, task, commit, kill, rerun (docs/agreement.md)',
   body        LONGTEXT NOT NULL CHECK (JSON_VALID(body)),
   tries       INT UNSIGNED NOT NULL DEFAULT 0,
+  last_error  VARCHAR(255) NOT NULL DEFAULT '',
   next_at     DATETIME(6) NOT NULL DEFAULT CURRENT_TIMESTAMP(6),
   created_at  DATETIME(6) NOT NULL DEFAULT CURRENT_TIMESTAMP(6),
   UNIQUE KEY outbox_job_seq (job, seq),
@@ -155,9 +198,8 @@ CREATE TABLE reservation (
   state       ENUM('queued','granted','started') NOT NULL,
   expires_at  DATETIME(6) NULL,
   UNIQUE KEY reservation_id (id),
-  UNIQUE KEY reservation_what (job_id, epoch, group_idx, attempt),
-  KEY reservation_state (state, expires_at)
-) COMMENT 'slots: granted and started rows hold one each; deleted when the group ends here';
+  KEY reservation_queue (state, priority DESC, queue_id)
+) COMMENT 'slots: granted and started rows hold one each; deleted when no operator of theirs is left here';
 
 CREATE TABLE scheduler (
   id          VARCHAR(64) NOT NULL PRIMARY KEY COMMENT 'host:pid:random',
