@@ -41,6 +41,13 @@ struct op_file {
 	const char *help;
 };
 
+/* A row of the table "who learns what", printed by --describe and `pet explain`. */
+struct op_disclosure {
+	const char *learner;	/* party_a, party_b or both */
+	const char *what;	/* "the number of rows of the other party" */
+	const char *when;	/* the option that causes it; NULL = always */
+};
+
 struct op_ctx;
 
 struct op {
@@ -51,13 +58,17 @@ struct op {
 	const char *const *public_context;	/* result keys that may cross to the other party; NULL-terminated */
 	int (*run)(struct op_ctx *ctx);
 	int (*check)(const json_t *params, struct errmsg *em);	/* rules that a table cannot say; may be NULL */
+	const struct op_disclosure *discloses;	/* ends with .learner = NULL; may be NULL */
 };
 
 int op_main(const struct op *op, int argc, char **argv);
+/* One program for several operators, installed under the name of each: the document's `operator` chooses. NULL-terminated. */
+int op_main_of(const struct op *const *ops, int argc, char **argv);
 
 /* --- what run() may use ------------------------------------------------ */
 
-/* The channel to the peer's operator. Opened before run(), with the operator's name and version already compared. */
+/* The channel to the peer's operator, opened before run(), with the operators' names and versions
+ * already compared; closed by the common main. NULL in a task of one party alone. */
 struct chan *op_chan(struct op_ctx *ctx);
 /* "party_a" or "party_b": the role in the mission, whatever the parties are called. */
 const char *op_role(const struct op_ctx *ctx);
@@ -80,8 +91,13 @@ const char *op_input(const struct op_ctx *ctx, const char *slot, size_t index);
 const char *op_input_name(const struct op_ctx *ctx, const char *slot, size_t index);
 /* Absolute path below the staging folder to write an output to, or NULL when the request names none. */
 const char *op_output(const struct op_ctx *ctx, const char *slot, size_t index);
+/* The name that the request gave it (its extension may choose a format), or NULL. */
+const char *op_output_name(const struct op_ctx *ctx, const char *slot, size_t index);
+/* How many paths the request names in a slot. */
+size_t op_input_count(const struct op_ctx *ctx, const char *slot);
+size_t op_output_count(const struct op_ctx *ctx, const char *slot);
 
-/* fraction in [0, 1]; stage is a short word ("encrypt"). Cheap enough to call per batch. */
+/* fraction in [0, 1]; stage is a short word ("encrypt", at most 31 bytes). Any thread; cheap enough to call per batch. */
 void op_progress(struct op_ctx *ctx, double fraction, const char *stage);
 /* A result value for the exit record and the job context; public_context says which may cross. */
 int op_result(struct op_ctx *ctx, const char *key, json_t *value /* stolen */) PET_MUST_USE;

@@ -13,7 +13,7 @@ struct catalog_op {
 extern const struct catalog_op catalog[];
 extern const size_t catalog_count;
 
-/* By operator name or by class name; NULL when there is none. */
+/* By operator name or by class name; NULL when there is none. "test" is known only while PET_TEST_OPERATORS=1. */
 const struct catalog_op *catalog_find(const char *class_name);
 /* The operator or class name that is spelt most like it: for "did you mean". Never NULL. */
 const char *catalog_nearest(const char *class_name);
