@@ -1,7 +1,9 @@
 /* What protocols rely on, over every transport that needs no gateway. */
 #include "net/chan.h"
 
+#include <netinet/in.h>
 #include <pthread.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "base/util.h"
@@ -466,11 +468,125 @@ static void run_all(void)
 	test_closed_too_early();
 }
 
-TEST(memory_again)
+/* A listener and a connector on a free loopback port, opened at the same time. */
+struct opening {
+	struct chan_conf conf;
+	struct chan *c;
+	struct errmsg em;
+	int rc;
+};
+
+static void *open_main(void *arg)
 {
+	struct opening *o = arg;
+
+	o->rc = chan_open(&o->conf, &o->c, &o->em);
+	return NULL;
+}
+
+static int free_port(void)
+{
+	struct sockaddr_in sa = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	socklen_t n = sizeof(sa);
+	int fd = socket(AF_INET, SOCK_STREAM, 0);
+
+	if (bind(fd, (struct sockaddr *)&sa, sizeof(sa)) != 0 || getsockname(fd, (struct sockaddr *)&sa, &n) != 0)
+		return -1;
+	close(fd);
+	return ntohs(sa.sin_port);
+}
+
+static void open_both(struct opening o[2])
+{
+	static const uint8_t key[32] = { 1, 2, 3 };
+	static char address[32];
+	pthread_t t[2];
+
+	snprintf(address, sizeof(address), "127.0.0.1:%d", free_port());
+	for (int i = 0; i < 2; i++) {
+		const struct chan_conf base = {
+			.scheme = "tcp", .address = address, .listen = i, .self = i ? "party_b" : "party_a",
+			.peer = i ? "party_a" : "party_b", .job = "j_test", .key = o[i].conf.key ? o[i].conf.key : key,
+			.connect_ms = o[i].conf.connect_ms, .away_ms = 5000, .attempt = o[i].conf.attempt };
+
+		o[i].conf = base;
+		if (!o[i].conf.connect_ms)
+			o[i].conf.connect_ms = 20000;
+		pthread_create(&t[i], NULL, open_main, &o[i]);
+	}
+	for (int i = 0; i < 2; i++)
+		pthread_join(t[i], NULL);
+}
+
+static int tcp_pair(struct chan **a, struct chan **b)
+{
+	struct opening o[2] = { { .rc = 0 }, { .rc = 0 } };
+
+	open_both(o);
+	*a = o[0].c;
+	*b = o[1].c;
+	return o[0].rc ? o[0].rc : o[1].rc;
+}
+
+TEST(tcp)
+{
+	make_pair = tcp_pair;
 	run_all();
+	make_pair = chan_mem_pair;
+}
+
+TEST(tcp_wrong_key)
+{
+	static const uint8_t other[32] = { 1, 2, 4 };
+	struct opening o[2] = { { .conf = { .connect_ms = 300 } },
+				{ .conf = { .connect_ms = 300, .key = other } } };
+
+	open_both(o);
+	CHECK_INT(o[0].rc, ERR_PEER);
+	CHECK_INT(o[1].rc, ERR_PEER);
+	CHECK(o[0].c == NULL && o[1].c == NULL);
+	CHECK_HAS(o[0].em.local, "party_b did not come within 300 ms");
+	/* One of the two may have seen only that the other hung up. */
+	CHECK(strstr(o[0].em.local, "did not prove the key") || strstr(o[1].em.local, "did not prove the key"));
+}
+
+TEST(tcp_other_attempt)
+{
+	struct opening o[2] = { { .conf = { .connect_ms = 200 } },
+				{ .conf = { .connect_ms = 200, .attempt = 1 } } };
+
+	open_both(o);
+	CHECK_INT(o[0].rc, ERR_PEER);
+	CHECK_INT(o[1].rc, ERR_PEER);
+}
+
+TEST(bad_conf)
+{
+	static const uint8_t key[32];
+	const struct chan_conf good = { .scheme = "tcp", .address = "127.0.0.1:1", .self = "party_a",
+					.peer = "party_b", .job = "j", .key = key, .connect_ms = 50 };
+	struct chan_conf c;
+	struct errmsg em = { 0 };
+	struct chan *ch;
+
+	CHECK_INT(chan_open(&good, &ch, &em), ERR_PEER);
+	CHECK_HAS(em.local, "127.0.0.1:1");
+	c = good; c.scheme = "udp";
+	CHECK_INT(chan_open(&c, &ch, &em), ERR_INPUT);
+	CHECK_HAS(em.local, "udp");
+	c = good; c.peer = "party_a";
+	CHECK_INT(chan_open(&c, &ch, &em), ERR_INPUT);
+	c = good; c.self = "../x";
+	CHECK_INT(chan_open(&c, &ch, &em), ERR_INPUT);
+	c = good; c.key = NULL;
+	CHECK_INT(chan_open(&c, &ch, &em), ERR_INPUT);
+	c = good; c.address = "nonsense";
+	CHECK_INT(chan_open(&c, &ch, &em), ERR_PEER);
+	CHECK_HAS(em.local, "host:port");
+	CHECK(ch == NULL);
 }
 
 TEST_MAIN(CASE(exchange), CASE(rounds), CASE(both_send_first), CASE(sub_channels), CASE(sub_rules),
 	  CASE(blobs), CASE(cancel), CASE(peer_gone), CASE(peer_gone_while_sending),
-	  CASE(closed_too_early), CASE(memory_again))
+	  CASE(closed_too_early), CASE(tcp), CASE(tcp_wrong_key),
+	  CASE(tcp_other_attempt), CASE(bad_conf))
