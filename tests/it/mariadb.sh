@@ -31,7 +31,8 @@ mariadb_start() {
     mv "$dir/data.new" "$dir/data"
   fi
   rm -f "$dir/db.pid"
-  mariadbd --no-defaults --user="$user" --datadir="$dir/data" --socket="$dir/db.sock" --pid-file="$dir/db.pid" \
+  # A session of its own: it ends by mariadb_stop, not by a terminal's Ctrl-C.
+  setsid mariadbd --no-defaults --user="$user" --datadir="$dir/data" --socket="$dir/db.sock" --pid-file="$dir/db.pid" \
     --skip-networking --skip-log-bin --innodb-log-file-size=32M --innodb-buffer-pool-size=64M \
     --performance-schema=OFF --character-set-server=utf8mb4 --log-error="$dir/db.log" "$@" \
     >>"$dir/db.log" 2>&1 </dev/null 9>&- &
