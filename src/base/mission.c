@@ -181,16 +181,70 @@ static int too_deep(const json_t *v, unsigned depth)
 	return 0;
 }
 
+/* A path may come from the request's own parameters only: the grants are checked at submit, against what stands there. */
+static int path_ok(const json_t *v)
+{
+	const char *s = json_string_value(v);
+
+	if (!s || !*s)
+		return 0;
+	while ((s = strstr(s, "${"))) {
+		if (strncmp(s, "${job_context.mission_params.", 29) != 0)
+			return 0;
+		s += 2;
+	}
+	return 1;
+}
+
+static int paths_ok(const json_t *v)
+{
+	const json_t *item;
+	size_t i;
+
+	if (!json_is_array(v))
+		return path_ok(v);
+	json_array_foreach((json_t *)v, i, item)
+		if (!path_ok(item))
+			return 0;
+	return 1;
+}
+
+static int check_files(const struct at *at, const json_t *files)
+{
+	const char *slot;
+	json_t *v;
+
+	if (!files)
+		return 0;
+	if (!json_is_object(files))
+		return bad_key(at, "args", "'inputs' and 'outputs' are mappings from a slot to a path or a list of paths");
+	json_object_foreach((json_t *)files, slot, v)
+		if (!paths_ok(v))
+			return bad_key(at, "args", "a path of 'inputs' and 'outputs' is text, and may refer to ${job_context.mission_params....} only");
+	return 0;
+}
+
 static int take_args(struct mission_task *t, const struct at *at)
 {
 	json_t *args = json_object_get(at->obj, "args");
+	int rc;
 
 	if (args && !json_is_object(args) && !json_is_null(args))
 		return bad_key(at, "args", "expected a mapping of parameters");
 	if (args && too_deep(args, 0))
 		return bad_key(at, "args", "nested deeper than 16 levels");
+	if ((rc = check_files(at, json_object_get(args, "inputs"))) ||
+	    (rc = check_files(at, json_object_get(args, "outputs"))))
+		return rc;
 	t->args = json_is_object(args) ? json_incref(args) : json_object();
 	return t->args ? 0 : ERR_NOMEM;
+}
+
+/* What job_context holds besides the tasks' results: a task of that name could not be referred to. */
+static int reserved(const char *name)
+{
+	return mission_role(name) >= 0 || strcmp(name, "common") == 0 || strcmp(name, "job_id") == 0 ||
+	       strcmp(name, "mission_params") == 0;
 }
 
 static int take_task(struct mission *m, const struct at *at)
@@ -202,6 +256,8 @@ static int take_task(struct mission *m, const struct at *at)
 	t->line = at->line;
 	TRY(only_keys(at, task_keys, PET_ARRAY_SIZE(task_keys)));
 	TRY(take_name(t->name, at, "name"));
+	if (reserved(t->name))
+		return bad_key(at, "name", "this word has a meaning of its own in ${job_context...}: choose another name");
 	for (unsigned i = 0; i + 1 < m->task_count; i++)
 		if (strcmp(m->task[i].name, t->name) == 0)
 			return bad_key(at, "name", "another task above has this name already");

@@ -22,8 +22,9 @@ struct plan_task {
 	/*
 	 * Owned: {"params": {…}, "inputs": {slot: path or [paths]}, "outputs": {…}},
 	 * a template for plan_fill: always fill it, also when the mission has no
-	 * references. {} for the other party's tasks: their section of the request
-	 * stays out of our task documents.
+	 * references. The paths are final already: grants are checked against
+	 * plan_paths. {} for the other party's tasks: their section of the
+	 * request stays out of our task documents.
 	 */
 	json_t *args;
 };
@@ -64,9 +65,25 @@ int plan_make(struct plan **out, const struct mission *m, const json_t *mission_
 	      struct errmsg *em) PET_MUST_USE;
 void plan_free(struct plan *p);
 
+/*
+ * Calls `each` for every path that a task will read or write here, in order,
+ * until it returns something else than 0, and returns that.
+ */
+typedef int plan_path_fn(void *arg, const char *slot, const char *path, int output);
+int plan_paths(const struct plan_task *t, plan_path_fn *each, void *arg) PET_MUST_USE;
+
+/*
+ * The job_context of one role: {"job_id", "mission_params": {common…, role: own
+ * section}, "common": {…}, role: own section, task: results…}. `results` (task
+ * name → object, or NULL) is what ended tasks left: own results, and the
+ * other party's public ones. *out is owned.
+ */
+int plan_job_context(json_t **out, const char *job_id, const json_t *mission_params,
+		     const char *role, const json_t *results) PET_MUST_USE;
+
 /* What ${…} may refer to; each an object, or NULL for an empty one. Borrowed. */
 struct plan_contexts {
-	const json_t *job;	/* ${job_context.a.b}: task name → results, mission_params, job_id */
+	const json_t *job;	/* ${job_context.a.b}: see plan_job_context */
 	const json_t *mission;	/* ${mission_context.k} */
 	const json_t *global;	/* ${global_config.k} */
 };

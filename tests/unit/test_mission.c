@@ -223,6 +223,7 @@ TEST(refuse_tasks)
 	CHECK_HAS(refused(HEAD "  - {name: a, party: party_a}\n"), "operators[0].class: expected an operator's name");
 	CHECK_HAS(refused(HEAD A "  - {name: a, class: psi, party: party_b}\n"),
 		  "m.yml:6: operators[1].name: another task above has this name");
+	CHECK_HAS(refused(HEAD "  - {name: common, class: psi, party: party_a}\n"), "operators[0].name: this word has a meaning");
 	CHECK_HAS(refused(HEAD "  - {name: A-1, class: psi, party: party_a}\n"), "operators[0].name: expected 1 to 64");
 	CHECK_HAS(refused(HEAD "  - {name: "
 			  "a0123456789012345678901234567890123456789012345678901234567890123"
@@ -231,6 +232,11 @@ TEST(refuse_tasks)
 		  "m.yml:6: operators[1].shards: shards is not supported yet: leave it out, or write 1");
 	CHECK_HAS(refused(HEAD A B ", shards: many}\n"), "shards: expected the integer 1");
 	CHECK_HAS(refused(HEAD A B ", args: [1]}\n"), "args: expected a mapping");
+	CHECK_HAS(refused(HEAD A B ", args: {inputs: x}}\n"), "args: 'inputs' and 'outputs' are mappings");
+	CHECK_HAS(refused(HEAD A B ", args: {inputs: {d: 1}}}\n"), "args: a path of 'inputs'");
+	CHECK_HAS(refused(HEAD A B ", args: {inputs: {d: ''}}}\n"), "args: a path of 'inputs'");
+	CHECK_HAS(refused(HEAD A B ", args: {outputs: {d: ['x', '${job_context.a.path}']}}}\n"), "args: a path of 'inputs'");
+	CHECK_HAS(refused(HEAD A B ", args: {outputs: {d: '${job_context.mission_params.x}${global_config.k}'}}}\n"), "args: a path of 'inputs'");
 	CHECK_HAS(refused(HEAD A B ", class_path: 3}\n"), "class_path: expected a string");
 	CHECK_HAS(refused(HEAD A B ", group: ''}\n"), "group: expected 1 to 64");
 	CHECK_HAS(refused(HEAD A B ", args: {a: [[[[[[[[[[[[[[[[[1]]]]]]]]]]]]]]]]]}}\n"), "args: nested deeper than 16 levels");
