@@ -221,7 +221,7 @@ static int allocate(struct run *r)
 	}
 	if (!r->order || !r->points || !r->foreign || !r->tags ||
 	    (r->receive && (!r->own_tags || !r->peer_tags)))
-		return errmsg_set(r->em, ERR_NOMEM, "OUT_OF_MEMORY", "not enough memory for lists of %u and %u rows",
+		return errmsg_set(r->em, ERR_NOMEM, "NO_MEMORY", "not enough memory for lists of %u and %u rows",
 				  r->n, r->m);
 	return 0;
 }
@@ -247,7 +247,7 @@ static int match_var(const struct run *r, struct ecdh_psi_result *out)
 	out->matched = array(r->n, 1);
 	if (!table || !out->matched) {
 		free(table);
-		return errmsg_set(r->em, ERR_NOMEM, "OUT_OF_MEMORY", "not enough memory to compare %u rows", r->m);
+		return errmsg_set(r->em, ERR_NOMEM, "NO_MEMORY", "not enough memory to compare %u rows", r->m);
 	}
 	mask--;
 	for (uint32_t i = 0; i < r->m; i++) {

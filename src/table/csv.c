@@ -222,7 +222,7 @@ static int parse(struct csv *c, struct errmsg *em)
 	if (rc == 0)
 		rc = read_header(c, em);
 	if (rc == ERR_NOMEM)
-		errmsg_set(em, rc, "OUT_OF_MEMORY", "not enough memory for the index of an input file");
+		errmsg_set(em, rc, "NO_MEMORY", "not enough memory for the index of an input file");
 	return rc;
 }
 
@@ -233,7 +233,7 @@ static struct csv *csv_new(const char *name, struct errmsg *em)
 	if (c)
 		c->name = strdup(name);
 	if (!c || !c->name) {
-		errmsg_set(em, ERR_NOMEM, "OUT_OF_MEMORY", "not enough memory to open an input file");
+		errmsg_set(em, ERR_NOMEM, "NO_MEMORY", "not enough memory to open an input file");
 		free(c);
 		return NULL;
 	}

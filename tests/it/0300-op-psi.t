@@ -1,0 +1,187 @@
+#!/usr/bin/env bash
+# op-psi end to end: two processes with task documents of their own, over loopback, on CSV files of every shape.
+set -u
+op="$abs_top_builddir/op-psi"
+dir=$(mktemp -d /tmp/petpsi.XXXXXX)
+pids=
+trap 'for p in $pids; do kill "$p" 2>/dev/null; done; rm -rf "$dir"' EXIT
+n=0
+is() { # GOT WANT NAME
+  n=$((n + 1))
+  if [ "$1" = "$2" ]; then echo "ok $n - $3"; else echo "not ok $n - $3"; printf '%s\n' "got '$1', want '$2'" | sed 's/^/# /'; fi
+}
+has() { # TEXT PART NAME
+  n=$((n + 1))
+  case $1 in *"$2"*) echo "ok $n - $3" ;; *) echo "not ok $n - $3"; printf '%s\n' "'$1' lacks '$2'" | sed 's/^/# /' ;; esac
+}
+lacks() { # TEXT PART NAME
+  n=$((n + 1))
+  case $1 in *"$2"*) echo "not ok $n - $3"; printf '%s\n' "'$1' has '$2'" | sed 's/^/# /' ;; *) echo "ok $n - $3" ;; esac
+}
+
+key=$(printf '%064d' 7)
+# document SIDE PARAMS OUTPUTS: the task document of party a or b in the run's folder.
+document() {
+  local other=b role=party_a listen=true
+  [ "$1" = a ] || { other=a; role=party_b; listen=false; }
+  mkdir -p "$run/$1/control" "$run/$1/staging"
+  cat <<EOF
+{"version": 1, "job_id": "j_0123456789abcdef", "task": "psi_$1", "self": "$1", "peer": "$other",
+ "role": "$role", "operator": "psi", "params": $2, "inputs": {"data": "$run/$1.csv"},
+ "input_names": {"data": "data/$1.csv"}, "outputs": $3,
+ "control_dir": "$run/$1/control", "staging_dir": "$run/$1/staging", "threads": ${threads:-1},
+ "channel": {"scheme": "tcp", "address": "127.0.0.1:$port", "listen": $listen, "key": "$key",
+             "connect_ms": 60000, "away_ms": 2000}}
+EOF
+}
+free_port() { # a port that nobody listens on now; the run is tried again should somebody be faster
+  local p
+  while :; do
+    p=$((20000 + RANDOM % 12000))
+    (exec 3<>"/dev/tcp/127.0.0.1/$p") 2>/dev/null || { echo "$p"; return; }
+  done
+}
+out='{"data": "data/out.csv"}'
+# pair NAME PARAMS_A PARAMS_B [OUTPUTS_A OUTPUTS_B]: reads $dir/NAME/{a,b}.csv; leaves $status_a, $status_b, $run.
+pair() {
+  local pa pb
+  run="$dir/$1"
+  for _ in 1 2 3; do
+    port=$(free_port)
+    rm -rf "$run/a" "$run/b"
+    document a "$2" "${4:-$out}" | "$op" 2>"$run/a.log" & pa=$!
+    document b "$3" "${5:-$out}" | "$op" 2>"$run/b.log" & pb=$!
+    pids="$pa $pb"
+    wait $pa; status_a=$?
+    wait $pb; status_b=$?
+    pids=
+    grep -q 'in use' "$run/a.log" || break
+  done
+}
+# alone PARAMS_A [OUTPUTS_A]: a task that ends before it looks for its peer.
+alone() {
+  run="$dir/bad"
+  port=1
+  rm -rf "$run/a"
+  document a "$1" "${2:-$out}" | "$op" 2>"$run/a.log"
+  status_a=$?
+}
+text() { cat "$run/$1/staging/data.0"; }
+record() { cat "$run/$1/control/exit.json"; }
+
+echo 1..56
+id='{"column_name": "id"}'
+
+mkdir "$dir/plain"
+printf 'id,x\n3,0.10\n1,1e5\n10,abc\n2,-0\n' >"$dir/plain/a.csv"
+printf 'y,id\nq,2\nr,4\ns,10\nt,3\n' >"$dir/plain/b.csv"
+pair plain "$id" "$id"
+is "$status_a $status_b" "0 0" "two plain files"
+is "$(text a)" $'id,x\n10,abc\n2,-0\n3,0.10' "a's rows, all its columns, ordered by key as text"
+is "$(text b)" $'y,id\ns,10\nq,2\nt,3' "b's rows in the same order"
+has "$(record a)" '"intersection":3' "the result says how many"
+has "$(record a | tr -d '\n' | grep -o '"public_result":{[^}]*}')" '"intersection":3' "and both may know"
+lacks "$(record a | tr -d '\n' | grep -o '"public_result":{[^}]*}')" 'rows' "row counts are no public result"
+
+mkdir "$dir/forms"
+printf '\xef\xbb\xbfid,note\r\n"a,1","say ""hi"""\r\n"b\r\n2",x\r\n"q""q",y\r\n\xc3\xa9,z\r\n,empty\r\n\r\n\n' >"$dir/forms/a.csv"
+printf '"id"\n\xc3\xa9\n"q""q"\n"b\r\n2"\n"a,1"\n"plain"\n""\n' >"$dir/forms/b.csv"
+threads=4 pair forms "$id" '{"column_name": ["id"]}'
+is "$status_a $status_b" "0 0" "BOM, CRLF, quotes, line ends inside quotes, no last line end"
+is "$(text a)" $'id,note\n,empty\n"a,1","say ""hi"""\n"b\r\n2",x\n"q""q",y\n\xc3\xa9,z' "rows keep their own form, lines end with LF"
+is "$(text b)" $'"id"\n""\n"a,1"\n"b\r\n2"\n"q""q"\n\xc3\xa9' "and the other side's align"
+
+mkdir "$dir/multi"
+printf 'first,last,v\nab,c,1\na,bc,2\n"x",y,3\nx,z,4\n' >"$dir/multi/a.csv"
+printf 'w,nach,vor\n9,bc,a\n8,y,x\n7,zz,x\n' >"$dir/multi/b.csv"
+pair multi '{"column_name": ["first", "last"]}' '{"column_name": ["vor", "nach"]}'
+is "$status_a $status_b" "0 0" "a key of two columns"
+is "$(text a)" $'first,last,v\na,bc,2\n"x",y,3' "(ab,c) is not (a,bc)"
+is "$(text b)" $'w,nach,vor\n9,bc,a\n8,y,x' "columns by name, in the order of the request"
+
+mkdir "$dir/empty"
+printf 'id,x\n1,2\n3,4\n' >"$dir/empty/a.csv"
+printf 'id\n5\n' >"$dir/empty/b.csv"
+pair empty "$id" "$id"
+is "$status_a $status_b" "0 0" "nothing in common succeeds"
+is "$(text a)|$(text b)" "id,x|id" "with header-only files"
+has "$(record b)" '"intersection":0' "and says so"
+printf 'id' >"$dir/empty/b.csv"
+pair empty "$id" "$id"
+is "$status_a $status_b" "0 0" "a file of only a header succeeds"
+is "$(text a)|$(text b)" "id,x|id" "with header-only files as well"
+printf 'id,x' >"$dir/empty/a.csv"
+pair empty "$id" "$id"
+is "$status_a $status_b $(text a)" "0 0 id,x" "two such files"
+
+for who in a b; do
+  other=b; [ $who = a ] || other=a
+  mkdir "$dir/only_$who"
+  printf 'id,x\n1,2\n3,4\n' | tee "$dir/only_$who/a.csv" >"$dir/only_$who/b.csv"
+  p='{"column_name": "id", "receiver": "party_'$who'"}'
+  pair only_$who "$p" "$p"
+  is "$status_a $status_b" "0 0" "receiver party_$who"
+  is "$(text $who)" $'id,x\n1,2\n3,4' "it gets the rows"
+  is "$(text $other)" "id,x" "the other one the header alone"
+  lacks "$(record $other)" '"matches"' "and no count"
+  lacks "$(record $who)" '"intersection"' "nor does the public result have it"
+done
+pair only_a '{"column_name": "id", "receiver": "party_a"}' '{"column_name": "id", "receiver": "party_a"}' "$out" '{}'
+is "$status_a $status_b" "0 0" "a party that does not receive needs no output"
+pair only_a "$id" "$id" '{}' "$out"
+is "$status_a" 65 "a receiver does"
+has "$(record a)" 'outputs.data is missing' "and is told"
+pair only_a "$id" '{"column_name": "id", "receiver": "party_a"}'
+is "$((status_a != 0 && status_b != 0))" 1 "parties that differ in receiver end both"
+lacks "$(ls "$run/a/staging" "$run/b/staging")" data.0 "without any output"
+
+mkdir "$dir/bad"
+printf 'id,x\n1,2\n7,4\n1,3\n7,5\n7,6\n' >"$dir/bad/a.csv"
+printf 'id\n1\n' >"$dir/bad/b.csv"
+pair bad "$id" "$id"
+is "$status_a" 65 "duplicate keys"
+has "$(record a)" 'data/a.csv: 3 rows repeat the key of an earlier row: lines 2 and 4, lines 3 and 5, lines 3 and 6' "the rows are named at home"
+has "$(record a)" '"error_public":"duplicate keys in the key column(s)"' "and only there"
+is "$((status_b != 0))" 1 "the other party ends too"
+lacks "$(record b)" 'lines' "without the rows"
+lacks "$(record b)" 'data/a.csv' "and without the file"
+
+printf 'customer_id,x\n1,2\n' >"$dir/bad/a.csv"
+pair bad '{"column_name": "custmer_id"}' "$id"
+is "$status_a" 65 "a column that is not there"
+has "$(record a)" 'no column \"custmer_id\"; the nearest of its 2 columns is \"customer_id\"' "names the nearest"
+printf 'id,x\n1,2\n1,"3\n' >"$dir/bad/a.csv"
+pair bad "$id" "$id"
+is "$status_a" 65 "an unclosed quote"
+has "$(record a)" 'data/a.csv, line 3, column 3: the quote that begins this field is never closed' "says where"
+: >"$dir/bad/a.csv"
+pair bad "$id" "$id"
+has "$status_a $(record a)" 'data/a.csv, line 1, column 1: the file is empty' "an empty file"
+rm "$dir/bad/a.csv"
+pair bad "$id" "$id"
+has "$(record a)" 'data/a.csv cannot be read: No such file' "a missing file"
+printf 'id\n1\n' >"$dir/bad/a.csv"
+alone '{"column_name": []}'
+has "$status_a $(record a)" 'column_name is an empty list' "no column at all"
+alone '{"column_name": ["id", "id"]}'
+has "$status_a $(record a)" 'names the same column at places 1 and 2' "a column twice"
+alone '{"column_name": "id", "protocol": "vole"}'
+has "$status_a $(record a)" 'protocol is \"vole\"' "a protocol that is not offered"
+alone '{"column_name": "id", "duplicates": "first"}'
+has "$status_a $(record a)" 'params.duplicates is unknown' "an option that is not offered"
+printf 'id,k\n1,2\n' >"$dir/bad/a.csv"
+pair bad '{"column_name": ["id", "k"]}' "$id"
+is "$status_a $status_b" "65 65" "keys of two columns against one"
+has "$(record b)" 'differ in the number of key columns' "says so at both"
+
+# 3000 rows each, shuffled, half in common: outputs must align row by row.
+mkdir "$dir/many"
+{ echo id,x; seq 1 3000 | shuf | sed 's/.*/k&,a&/'; } >"$dir/many/a.csv"
+{ echo y,id; seq 1501 4500 | shuf | sed 's/.*/b&,k&/'; } >"$dir/many/b.csv"
+threads=2 pair many "$id" "$id"
+is "$status_a $status_b" "0 0" "3000 rows each"
+is "$(text a | wc -l) $(text b | wc -l)" "1501 1501" "1500 in common"
+is "$(text a | tail -n +2 | cut -d, -f1)" "$(text b | tail -n +2 | cut -d, -f2)" "row by row the same key"
+is "$(text a | tail -n +2 | cut -d, -f1)" "$(seq 1501 3000 | sed 's/^/k/' | LC_ALL=C sort)" "the right ones, in bytewise order"
+threads=1 pair many "$id" "$id"
+is "$(text a | cksum)" "$(threads=2 text a | cksum)" "one thread gives the same file"
