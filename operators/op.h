@@ -77,6 +77,10 @@ const char *op_peer(const struct op_ctx *ctx);
 /* 1 at role party_a. Protocols that need a first mover use this. */
 int op_is_first(const struct op_ctx *ctx);
 int op_threads(const struct op_ctx *ctx);
+/* 0 at first; grows with every retry. */
+uint32_t op_attempt(const struct op_ctx *ctx);
+/* 1 once the task is to end: for loops that compute long without the channel. Any thread. */
+int op_canceled(const struct op_ctx *ctx);
 
 /* Own parameters, defaults filled in; borrowed. */
 const json_t *op_params(const struct op_ctx *ctx);

@@ -9,6 +9,8 @@ const char *op_self(const struct op_ctx *ctx) { return ctx->self; }
 const char *op_peer(const struct op_ctx *ctx) { return ctx->peer; }
 int op_is_first(const struct op_ctx *ctx) { return strcmp(ctx->role, "party_a") == 0; }
 int op_threads(const struct op_ctx *ctx) { return ctx->threads; }
+uint32_t op_attempt(const struct op_ctx *ctx) { return ctx->attempt; }
+int op_canceled(const struct op_ctx *ctx) { return ctx->canceled; }
 const json_t *op_params(const struct op_ctx *ctx) { return ctx->params; }
 struct errmsg *op_errmsg(struct op_ctx *ctx) { return &ctx->em; }
 

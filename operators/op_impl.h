@@ -35,6 +35,7 @@ struct op_ctx {
 	int threads, lease_seconds;
 	struct op_shared *shared;
 	_Atomic(struct chan *) chan;
+	_Atomic int canceled;
 	struct errmsg em;
 };
 

@@ -47,9 +47,13 @@ static void *tick(void *arg)
 	sigemptyset(&term);
 	sigaddset(&term, SIGTERM);
 	while (!t->stop) {
-		struct chan *c = t->ctx->chan;
+		struct chan *c;
 
-		if (sigtimedwait(&term, NULL, &wait) == SIGTERM && !t->stop && c)
+		if (sigtimedwait(&term, NULL, &wait) == SIGTERM && !t->stop)
+			t->ctx->canceled = 1;
+		c = t->ctx->chan;
+		/* again at every tick: the channel may have been opened just after */
+		if (t->ctx->canceled && c)
 			chan_cancel(c);
 		copy_counters(t->ctx);
 	}

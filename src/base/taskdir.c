@@ -210,21 +210,20 @@ out:
 
 int taskdir_log_tail(const struct task_id *id, size_t max, struct buf *out)
 {
-	size_t start = out->len;
-	int cut, rc = read_end(id, "log", max, out, &cut);
+	size_t start = out->len, drop;
+	int cut = 0, rc = read_end(id, "log", max, out, &cut);
 	char *line;
 
-	/* just rotated: the older half is the tail */
-	if (rc == 0 && out->len == start)
+	/* empty, as it is just after a rotation: the older half is the tail */
+	if (rc == 0 && out->len == start) {
 		rc = read_end(id, "log.1", max, out, &cut);
-	if (rc || !cut)
-		return rc == ERR_NOTFOUND && out->len == start ? ERR_NOTFOUND : rc;
-	line = strchr(out->data + start, '\n');
+		rc = rc == ERR_NOTFOUND ? 0 : rc;
+	}
+	line = rc == 0 && cut ? strchr(out->data + start, '\n') : NULL;
 	if (line) {
-		size_t drop = (size_t)(line + 1 - (out->data + start));
-
+		drop = (size_t)(line + 1 - (out->data + start));
 		memmove(out->data + start, line + 1, out->len - start - drop + 1);
 		out->len -= drop;
 	}
-	return 0;
+	return rc;
 }
