@@ -8,6 +8,7 @@
 
 /* A new verb: its function in bench.h, one line here, one source in Makefile.am. */
 static const struct bench_verb verbs[] = {
+	{ "gateway", "[--bytes N] [--streams S] [--peer pet-netd|nginx] [--raw yes]", bench_gateway },
 	{ NULL, NULL, NULL },
 };
 
