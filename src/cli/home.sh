@@ -125,7 +125,7 @@ home_database() { # HOME: the server, the schema, the accounts
   mariadb_start "$runtime" || return
   ln -sf "$home/db/db.log" "$home/log/mariadbd.log"
   mariadb_create "$runtime" petplatform || return
-  home_env "$home" "$(id -un)" "$INST/sbin/pet-migrate" --accounts --os-user "$(id -un)" >>"$home/log/migrate.log" 2>&1 || {
+  home_env "$home" "$(id -un)" "$INST/sbin/pet-migrate" --accounts --private-socket >>"$home/log/migrate.log" 2>&1 || {
     echo "pet-migrate failed: $(tail -n 1 "$home/log/migrate.log")" >&2; return 70; }
 }
 

@@ -1,6 +1,10 @@
 #include "db/accounts.h"
 
+#include <limits.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/buf.h"
 
@@ -92,6 +96,8 @@ static int identified(struct buf *b, int account, const struct accounts_how *how
 	if (how->password[account]) {
 		TRY(buf_str(b, " IDENTIFIED BY "));
 		rc = quote(b, how->password[account]);
+	} else if (how->private_socket) {
+		rc = buf_str(b, " IDENTIFIED VIA mysql_native_password USING ''");
 	} else {
 		rc = buf_str(b, " IDENTIFIED VIA unix_socket");
 	}
@@ -140,6 +146,22 @@ static int grant_reading(struct db *db, struct buf *b, const char *database, int
 		TRY(grant(db, b, "SELECT", database, views[i], account, how, em));
 out:
 	return rc;
+}
+
+int accounts_private(const char *socket, struct errmsg *em)
+{
+	char path[PATH_MAX], *slash;
+	struct stat st;
+
+	if (*socket && realpath(socket, path)) {
+		while ((slash = strrchr(path, '/')) != NULL && slash != path) {
+			*slash = '\0';
+			if (stat(path, &st) == 0 && st.st_uid == geteuid() && (st.st_mode & 077) == 0)
+				return 0;
+		}
+	}
+	return errmsg_set(em, ERR_DENIED, "NOT_PRIVATE", "--private-socket: the server's socket must lie below a folder "
+			  "that only this user may enter (mode 0700)");
 }
 
 int accounts_apply(struct db *db, const char *database, const struct accounts_how *how, struct errmsg *em)

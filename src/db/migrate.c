@@ -255,7 +255,9 @@ static int migrate(struct db *db, struct set *s, const struct options *o, struct
 		struct db_uri u;
 
 		TRY(db_uri_parse(&u, conf_get("PLATFORM_DB_URI", ""), em));
-		rc = accounts_apply(db, u.db, &o->how, em);
+		rc = o->how.private_socket ? accounts_private(u.socket, em) : 0;
+		if (rc == 0)
+			rc = accounts_apply(db, u.db, &o->how, em);
 		explicit_bzero(&u, sizeof(u));
 	}
 out:
@@ -266,19 +268,21 @@ out:
 
 static void usage(FILE *f)
 {
-	fputs("usage: pet-migrate [--verify] [--accounts [--host HOST]]\n"
+	fputs("usage: pet-migrate [--verify] [--accounts [--host HOST | --private-socket]]\n"
 	      "Applies sql/NNNN_*.sql to PLATFORM_DB_URI, which must name an account that may do so.\n"
 	      "  --verify    change nothing; status 1 when a migration is pending or was edited\n"
 	      "  --accounts  create or update pet_api, pet_sched and pet_dba. They authenticate as the\n"
 	      "              operating system's user of the same name over the socket, or by\n"
-	      "              PET_API_DB_PASSWORD, PET_SCHED_DB_PASSWORD, PET_DBA_DB_PASSWORD when set\n"
+	      "              PET_API_DB_PASSWORD, PET_SCHED_DB_PASSWORD, PET_DBA_DB_PASSWORD when set.\n"
+	      "              --private-socket: neither, since only this user can reach the server's socket\n"
 	      "Folder of the migrations: PET_SQL_DIR.\n", f);
 }
 
 static int parse(struct options *o, int argc, char **argv)
 {
 	static const struct option longs[] = {
-		{ "accounts", no_argument, NULL, 'a' }, { "host", required_argument, NULL, 'h' }, { "verify", no_argument, NULL, 'v' },
+		{ "accounts", no_argument, NULL, 'a' }, { "host", required_argument, NULL, 'h' },
+		{ "private-socket", no_argument, NULL, 'p' }, { "verify", no_argument, NULL, 'v' },
 		{ "help", no_argument, NULL, '?' }, { 0 },
 	};
 	int c;
@@ -287,6 +291,8 @@ static int parse(struct options *o, int argc, char **argv)
 	while ((c = getopt_long(argc, argv, "", longs, NULL)) != -1) {
 		if (c == 'a')
 			o->accounts = 1;
+		else if (c == 'p')
+			o->how.private_socket = 1;
 		else if (c == 'h')
 			o->how.host = optarg;
 		else if (c == 'v')

@@ -13,7 +13,7 @@ has() { # TEXT PART NAME
   n=$((n + 1))
   case $1 in *"$2"*) echo "ok $n - $3" ;; *) echo "not ok $n - $3"; echo "# '$1' lacks '$2'" ;; esac
 }
-echo 1..24
+echo 1..25
 mariadb_start "$dir" || exit 1
 migrate="$abs_top_builddir/pet-migrate"
 sql="$dir/sql"
@@ -72,6 +72,8 @@ PLATFORM_DB_URI=$(mariadb_root_uri "$dir" two)
 "$migrate" --accounts 2>"$dir/err"; is $? 0 "accounts are made, by socket"
 PET_DBA_DB_PASSWORD="it's \\secret" "$migrate" --accounts 2>>"$dir/err"; is $? 0 "and made again, one by password"
 dba() { mariadb --no-defaults -u pet_dba "-pit's \\secret" -S "$dir/db.sock" -N -B -e "$1" two 2>&1; }
+chmod 755 "$dir"; out=$("$migrate" --accounts --private-socket 2>&1); has "$out" "mode 0700" "no accounts without a secret where others reach the socket"
+chmod 700 "$dir"
 is "$(dba 'SELECT COUNT(*) FROM v_stuck')" 0 "the DBA reads the views"
 has "$(dba 'SELECT channel_key FROM job_group')" "denied" "but no channel keys"
 has "$(dba 'DELETE FROM event')" "denied" "and changes nothing"
