@@ -18,6 +18,7 @@ static const struct command {
 	{ "status", cmd_status, "status [--url URL] [--watch] JOB_ID           how a job is doing" },
 	{ "kill", cmd_kill, "kill [--url URL] JOB_ID                       end a job at both parties" },
 	{ "rerun", cmd_rerun, "rerun [--url URL] JOB_ID                      run a failed or killed job again" },
+	{ "run", cmd_run, "run op-NAME …                                  an operator pair by hand, without the platform" },
 };
 
 static void usage(FILE *to)

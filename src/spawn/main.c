@@ -17,6 +17,7 @@
 
 #include "base/conf.h"
 #include "base/log.h"
+#include "base/notify.h"
 #include "base/spawnc.h"
 #include "config.h"
 #include "spawn/spawn.h"
@@ -151,7 +152,9 @@ static int run(void)
 	TRY(listen_at(sp, &lock, &listener, &em));
 	signals = stop_signals();
 	log_notice("ready: operators in %s, data in %s", sp->operators, sp->safe_path);
+	notify_ready(NULL);
 	loop(sp, listener, signals);
+	notify_stopping();
 out:
 	if (rc)
 		log_error("%s: %s", em.code, em.local);
@@ -170,6 +173,7 @@ out:
 int main(int argc, char **argv)
 {
 	log_init("pet-spawn");
+	notify_init();
 	if (argc == 2 && strcmp(argv[1], "--version") == 0) {
 		puts(PACKAGE_STRING);
 		return EX_OK;
