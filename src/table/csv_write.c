@@ -61,9 +61,15 @@ static int put(struct csv_writer *w, const char *data, size_t len)
 	return 0;
 }
 
+/* A reader takes one mark off the start of a file: a text that begins with it there must be protected. */
+static int would_lose_mark(const struct csv_writer *w, const char *data, size_t len)
+{
+	return w->first && len >= 3 && memcmp(data, "\xef\xbb\xbf", 3) == 0;
+}
+
 static int must_quote(const struct csv_writer *w, const char *data, size_t len)
 {
-	if (w->first && len >= 3 && memcmp(data, "\xef\xbb\xbf", 3) == 0)
+	if (would_lose_mark(w, data, len))
 		return 1;
 	for (size_t i = 0; i < len; i++) {
 		if (data[i] == '"' || data[i] == ',' || data[i] == '\n' || data[i] == '\r')
@@ -118,8 +124,10 @@ int csv_write_end(struct csv_writer *w)
 
 int csv_write_raw(struct csv_writer *w, const char *data, size_t len)
 {
-	int rc = put(w, data, len);
+	int rc = would_lose_mark(w, data, len) ? put(w, "\xef\xbb\xbf", 3) : 0;
 
+	if (rc == 0)
+		rc = put(w, data, len);
 	return rc ? rc : put(w, "\n", 1);
 }
 

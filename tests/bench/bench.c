@@ -9,6 +9,7 @@
 /* A new verb: its function in bench.h, one line here, one source in Makefile.am. */
 static const struct bench_verb verbs[] = {
 	{ "gateway", "[--bytes N] [--streams S] [--peer pet-netd|nginx] [--raw yes]", bench_gateway },
+	{ "psi", "--n N [--protocol ecdh] [--threads T]", bench_psi },
 	{ NULL, NULL, NULL },
 };
 

@@ -13,6 +13,7 @@ static const struct {
 	S(""), S("\n"), S("\r"), S("\r\n\r\n"), S("\""), S("\"\""), S("\"\"\""), S(","), S("a"), S("a\n"),
 	S("a,b\n1,2\n"), S("a,b\r\n1,2\r\n\r\n\n"), S("\xef\xbb\xbfid,x\n1,2"), S("\xef\xbb\xbf"), S("\xef\xbb"),
 	S("\xef\xbb\xbf\"id\",\"a\"\"b\"\n\"1\n2\",\"\r\n\"\n"), S("\"\xef\xbb\xbfid\"\nx\n"), S("a\n\"\"\n\"\"\n"),
+	S("\xef\xbb\xbf\xef\xbb\xbf"), S("\xef\xbb\xbf\xef\xbb\xbfid,x\n1,2\n"),
 	S("a,b\n,\n\"\",\"\"\n"), S("a,b\n1\n"), S("a,b\n1,2,3\n"), S("a,a\n"), S("a,\n"), S("a\n\nb\n"),
 	S("a\n1\"2\n"), S("a\n\"1\"2\n"), S("a\n\"1\n"), S("a\n1\r2\n"), S("a\n1\r"), S("a\0b\n"),
 	S("a\n\xc0\xaf\n"), S("a\n\xed\xa0\x80\n"), S("a\n\xf4\x90\x80\x80\n"), S("a\n\xe2\x82\xac\xf0\x9f\x90\xb1\n"),
