@@ -276,5 +276,58 @@ TEST(context)
 	json_decref(params);
 }
 
-TEST_MAIN(CASE(both_sides), CASE(parties), CASE(two_operators), CASE(paths), CASE(no_injection),
+/* The shapes of the published requests, through the shipped missions: what each operator gets at each side. */
+static const struct {
+	const char *mission, *params, *a, *b;
+} published[] = {
+	{ "psi", "{'party_a': {'column_name': 'id', 'inputs': {'data': 'data/s.csv'}, 'outputs': {'data': 'data/r.csv'}},"
+	  "'party_b': {'column_name': 'id', 'inputs': {'data': 'data/c.csv'}, 'outputs': {'data': 'data/r.csv'}}}",
+	  "{'params': {'column_name': 'id'}, 'inputs': {'data': 'data/s.csv'}, 'outputs': {'data': 'data/r.csv'}}",
+	  "{'params': {'column_name': 'id'}, 'inputs': {'data': 'data/c.csv'}, 'outputs': {'data': 'data/r.csv'}}" },
+	{ "sql", "{'sql': 'SELECT 1', 'config': {'mode': 'memory', 'reveal_to': 0, 'schemas': [{'name': 't', 'party': 0}]},"
+	  "'party_a': {'inputs': {'data': ['data/a.csv']}, 'outputs': {'data': ['data/r.csv']}},"
+	  "'party_b': {'inputs': {'data': ['data/b.csv']}, 'outputs': {'data': []}}}",
+	  "{'params': {'sql': 'SELECT 1', 'config': {'mode': 'memory', 'reveal_to': 0, 'schemas': [{'name': 't', 'party': 0}]}}, 'inputs': {'data': ['data/a.csv']}, 'outputs': {'data': ['data/r.csv']}}",
+	  "{'params': {'sql': 'SELECT 1', 'config': {'mode': 'memory', 'reveal_to': 0, 'schemas': [{'name': 't', 'party': 0}]}}, 'inputs': {'data': ['data/b.csv']}, 'outputs': {'data': []}}" },
+	{ "xgboost_classifier_fit", "{'objective:': 'logitraw', 'n_estimators': 2, 'test_size': 0.0,"
+	  "'party_a': {'inputs': {'train_data': 'data/s.csv'}, 'outputs': {'model_path': 'data/s.pkl'}},"
+	  "'party_b': {'inputs': {'train_data': 'data/c.csv'}, 'outputs': {'model_path': 'data/c.pkl'}}}",
+	  "{'params': {'objective': 'logitraw', 'n_estimators': 2, 'test_size': 0.0}, 'inputs': {'train_data': 'data/s.csv'}, 'outputs': {'model_path': 'data/s.pkl'}}",
+	  "{'params': {'objective': 'logitraw', 'n_estimators': 2, 'test_size': 0.0}, 'inputs': {'train_data': 'data/c.csv'}, 'outputs': {'model_path': 'data/c.pkl'}}" },
+	{ "xgboost_regressor_predict", "{'party_a': {'inputs': {'predict_data': 'p', 'model_path': 'm'}, 'outputs': {'inference_res_path': 'o'}},"
+	  "'party_b': {'inputs': {'predict_data': 'q', 'model_path': 'n'}, 'outputs': {'inference_res_path': 'o2'}}}",
+	  "{'params': {}, 'inputs': {'predict_data': 'p', 'model_path': 'm'}, 'outputs': {'inference_res_path': 'o'}}",
+	  "{'params': {}, 'inputs': {'predict_data': 'q', 'model_path': 'n'}, 'outputs': {'inference_res_path': 'o2'}}" },
+	{ "leiden", "{'max_move': 20, 'max_merge': 10, 'party_a': {'inputs': {'user_weights': 'w', 'local_nodes': 'n'}, 'outputs': {'cluster': 'c'}},"
+	  "'party_b': {'inputs': {'user_weights': 'w2', 'local_nodes': 'n2'}, 'outputs': {'cluster': 'c2'}}}",
+	  "{'params': {'max_move': 20, 'max_merge': 10}, 'inputs': {'user_weights': 'w', 'local_nodes': 'n'}, 'outputs': {'cluster': 'c'}}",
+	  "{'params': {'max_move': 20, 'max_merge': 10}, 'inputs': {'user_weights': 'w2', 'local_nodes': 'n2'}, 'outputs': {'cluster': 'c2'}}" },
+};
+
+TEST(published_requests)
+{
+	const char *top = getenv("abs_top_srcdir");
+	char path[512];
+
+	for (size_t i = 0; i < sizeof(published) / sizeof(published[0]); i++) {
+		struct mission *m = NULL;
+		struct plan *a, *b;
+		struct errmsg em;
+
+		snprintf(path, sizeof(path), "%s/missions/%s.yml", top ? top : ".", published[i].mission);
+		if (mission_load(&m, path, &em)) {
+			CHECK(!"a shipped mission is refused");
+			continue;
+		}
+		a = plan(m, published[i].params, NULL, "party_a", NULL, &em);
+		b = plan(m, published[i].params, NULL, "party_b", NULL, &em);
+		CHECK_JSON(a->task[0].args, published[i].a);
+		CHECK_JSON(b->task[1].args, published[i].b);
+		plan_free(a);
+		plan_free(b);
+		mission_free(m);
+	}
+}
+
+TEST_MAIN(CASE(published_requests), CASE(both_sides), CASE(parties), CASE(two_operators), CASE(paths), CASE(no_injection),
 	  CASE(references), CASE(long_reference), CASE(context))
