@@ -59,12 +59,12 @@ int function(struct request *req, struct reply *out, struct errmsg *em) \
 	return apply(req, out, kind, has_path, em); \
 }
 
-PEER(peer_jobs, "submit", 0)
-PEER(peer_kill, "kill", 0)
-PEER(peer_rerun, "rerun", 0)
-PEER(peer_reserve, "reserve", 0)
-PEER(peer_release, "release", 0)
-PEER(peer_start, "start", 0)
-PEER(peer_commit, "commit", 0)
-PEER(peer_reconcile, "reconcile", 0)
-PEER(peer_task, "task", 1)
+PEER(node_jobs, "submit", 0)
+PEER(node_kill, "kill", 0)
+PEER(node_rerun, "rerun", 0)
+PEER(node_reserve, "reserve", 0)
+PEER(node_release, "release", 0)
+PEER(node_start, "start", 0)
+PEER(node_commit, "commit", 0)
+PEER(node_reconcile, "reconcile", 0)
+PEER(node_task, "task", 1)
