@@ -212,11 +212,12 @@ CREATE TABLE scheduler (
 
 CREATE TABLE output (
   path        VARCHAR(512) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NOT NULL PRIMARY KEY COMMENT 'below the safe work dir',
-  owner       VARCHAR(64) NOT NULL,
+  owner       VARCHAR(64) NOT NULL COMMENT 'of the job; the other party''s name for a job that it submitted',
+  peer        VARCHAR(64) NOT NULL DEFAULT '' COMMENT 'the other party of that job',
   job_id      VARCHAR(64) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
   task        VARCHAR(64) NOT NULL,
   at          DATETIME(6) NOT NULL DEFAULT CURRENT_TIMESTAMP(6)
-) COMMENT 'what was published where: an output replaces only an earlier output of the same owner';
+) COMMENT 'what was published where: an output replaces only an earlier output of the same owner, or of a job of the same two parties when one of them submitted one of the two';
 
 CREATE TABLE data_grant (
   id          BIGINT UNSIGNED NOT NULL AUTO_INCREMENT PRIMARY KEY,

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -41,6 +42,8 @@ static const struct op_param params[] = {
 	{ "probe_read", OP_STRING, 0, 1, 0, 0, NULL, NULL, "try to read this path; result `probe_read` is the errno's name" },
 	{ "probe_write", OP_STRING, 0, 1, 0, 0, NULL, NULL, "try to make this file; result `probe_write`" },
 	{ "probe_inet", OP_BOOL, 0, 1, 0, 0, NULL, "false", "try to open a TCP socket; result `probe_inet`" },
+	{ "probe_unix", OP_STRING, 0, 1, 0, 0, NULL, NULL, "try to connect to this unix socket; result `probe_unix`" },
+	{ "log_lines", OP_INT, 0, 1, 0, 10000000, NULL, "0", "write so many lines of 32 bytes to the log" },
 	{ .name = NULL },
 };
 static const struct op_file inputs[] = { { "data", 0, 1, "files to read" }, { .name = NULL } };
@@ -127,9 +130,27 @@ static int probe_result(struct op_ctx *ctx, const char *key, int fd)
 	return op_result(ctx, key, json_string(word ? word : "?"));
 }
 
+static int connect_to(const char *path)
+{
+	struct sockaddr_un sa = { .sun_family = AF_UNIX };
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0), saved;
+
+	snprintf(sa.sun_path, sizeof(sa.sun_path), "%s", path);
+	if (fd >= 0 && connect(fd, (struct sockaddr *)&sa, sizeof(sa)) != 0) {
+		saved = errno;
+		close(fd);
+		errno = saved;
+		return -1;
+	}
+	return fd;
+}
+
 static int probe(struct op_ctx *ctx)
 {
 	int rc = 0;
+
+	if (op_str(ctx, "probe_unix"))
+		TRY(probe_result(ctx, "probe_unix", connect_to(op_str(ctx, "probe_unix"))));
 
 	if (op_str(ctx, "probe_read"))
 		TRY(probe_result(ctx, "probe_read", open(op_str(ctx, "probe_read"), O_RDONLY | O_CLOEXEC)));
@@ -185,6 +206,8 @@ static int run(struct op_ctx *ctx)
 {
 	int rc;
 
+	for (int64_t i = 0; i < op_int(ctx, "log_lines"); i++)
+		fprintf(stderr, "a line of the log, number %06lld\n", (long long)i % 1000000);
 	TRY(exchange(ctx));
 	TRY(sleep_on(ctx));
 	for (size_t i = 0; i < op_output_count(ctx, "data"); i++)

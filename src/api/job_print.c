@@ -8,7 +8,7 @@
 
 int job_missing(const char *job_id, struct errmsg *em)
 {
-	return errmsg_set(em, ERR_NOTFOUND, "NO_SUCH_JOB", "there is no job %.64s", job_id);
+	return errmsg_set(em, ERR_NOTFOUND, "JOB_NOT_FOUND", "there is no job %.64s", job_id);
 }
 
 int job_load(struct job_status **out, const struct request *req, const char *job_id, struct errmsg *em)

@@ -5,7 +5,7 @@
 #include "api/http.h"
 #include "db/db_job.h"
 
-/* The job, if this user may know of it; else ERR_NOTFOUND, code NO_SUCH_JOB. Owned: db_job_status_free. */
+/* The job, if this user may know of it; else ERR_NOTFOUND, code JOB_NOT_FOUND. Owned: db_job_status_free. */
 int job_load(struct job_status **out, const struct request *req, const char *job_id, struct errmsg *em) PET_MUST_USE;
 int job_missing(const char *job_id, struct errmsg *em);
 

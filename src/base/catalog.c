@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/conf.h"
 #include "base/util.h"
 
 #define OPERATOR(op, parties, ...) static const char *const classes_##op[] = { __VA_ARGS__, NULL };
@@ -18,7 +19,7 @@ const size_t catalog_count = sizeof(catalog) / sizeof(catalog[0]);
 
 static int hidden(const struct catalog_op *op)
 {
-	const char *on = getenv("PET_TEST_OPERATORS");
+	const char *on = conf_get("PET_TEST_OPERATORS", NULL);
 
 	return strcmp(op->name, "test") == 0 && !(on && strcmp(on, "1") == 0);
 }

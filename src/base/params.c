@@ -294,7 +294,7 @@ static int check_args(const struct check *c, const struct mission_task *t)
 	json_t *v;
 
 	if (!json_object_get(c->tables, t->op->name))
-		return errmsg_set(c->em, ERR_INPUT, "OPERATOR_MISSING", "mission %s needs operator '%s', which is not installed at this party", c->m->name, t->op->name);
+		return errmsg_set(c->em, ERR_INPUT, "OPERATOR_NOT_INSTALLED", "mission %s needs operator '%s', which is not installed at this party", c->m->name, t->op->name);
 	json_object_foreach(t->args, key, v) {
 		if (strcmp(key, "inputs") == 0 || strcmp(key, "outputs") == 0)
 			continue;

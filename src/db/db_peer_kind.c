@@ -181,10 +181,17 @@ out:
 
 /* --- start ------------------------------------------------------------- */
 
-static int not_started(struct peer_msg *m, int busy, const char *code, const char *reason)
+/* What was granted for this start is free again at once, not only when it expires. */
+static int not_started(struct db *db, struct peer_msg *m, int busy, const char *code, const char *reason)
 {
-	return answer(m, json_pack("{s:b, s:b, s:b, s:s, s:s}", "success", 1, "started", 0, "busy", busy, "code", code,
-				   "reason", reason));
+	int rc;
+
+	TRY(db_exec(db, "DELETE FROM reservation WHERE id = ? AND peer = ? AND state <> 'started'",
+		    DB_ARGS(db_s(json_string_value(json_object_get(m->body, "reservation"))), db_s(m->sender))));
+	rc = answer(m, json_pack("{s:b, s:b, s:b, s:s, s:s}", "success", 1, "started", 0, "busy", busy, "code", code,
+				 "reason", reason));
+out:
+	return rc;
 }
 
 static int started(struct peer_msg *m)
@@ -260,18 +267,18 @@ int peer_start(struct db *db, struct peer_msg *m)
 	TRY(read_ask(m, &a));
 	TRY(find_attempt(m, &g, &attempt));
 	if (!g || job_state_ended(m->job->status) || m->job->kill_reason[0])
-		return not_started(m, 0, "ENDED", "the job or this attempt has ended here");
+		return not_started(db, m, 0, "ENDED", "the job or this attempt has ended here");
 	if (strcmp(g->reservation, a.id) == 0 && attempt == g->attempt)
 		return started(m);	/* said before; the answer was lost */
 	if (m->again || g->state != GROUP_WAITING)
-		return not_started(m, 1, "NOT_WAITING", "the group is not waiting for a start here");
+		return not_started(db, m, 1, "NOT_WAITING", "the group is not waiting for a start here");
 	if (!depends_done(m->job, g) || g->runs)
-		return not_started(m, 1, "NOT_READY", "what the group depends on, or its last attempt, has not ended here");
+		return not_started(db, m, 1, "NOT_READY", "what the group depends on, or its last attempt, has not ended here");
 	rc = start_slot(db, m, g, &a);
 	if (rc == ERR_BUSY)
-		return not_started(m, 1, "NO_SLOT", "no slot is free");
+		return not_started(db, m, 1, "NO_SLOT", "no slot is free");
 	if (rc == ERR_CONFLICT)
-		return not_started(m, 1, "EXPIRED", "the reservation has expired");
+		return not_started(db, m, 1, "EXPIRED", "the reservation has expired");
 	if (rc != 0)
 		goto out;
 	rc = do_start(db, m, g, &a);

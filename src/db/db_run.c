@@ -229,12 +229,25 @@ int db_run_outputs(struct db *db, const struct run_row *r, const char *outputs)
 		       DB_ARGS(db_s(outputs), db_i(r->task), db_i(r->attempt)));
 }
 
-int db_run_replaces(struct db *db, const char *path, const char *owner, int *own)
+int db_run_replaces(struct db *db, const char *path, const char *owner, const char *peer, int *own)
 {
 	int64_t n;
-	int rc = db_query_int(db, &n, "SELECT COUNT(*) FROM output WHERE path = ? AND owner = ?", DB_ARGS(db_s(path), db_s(owner)));
+	int rc = db_query_int(db, &n, "SELECT COUNT(*) FROM output WHERE path = ? AND (owner = ? OR (peer = ? AND peer <> '' AND "
+			      "(owner = peer OR ? = peer)))", DB_ARGS(db_s(path), db_s(owner), db_s(peer), db_s(owner)));
 
 	*own = rc == 0 && n > 0;
+	return rc;
+}
+
+int db_run_wanted(struct db *db, const char *job_id, int64_t epoch, int64_t group, int64_t attempt, int *wanted)
+{
+	int64_t n;
+	int rc = db_query_int(db, &n, "SELECT EXISTS (SELECT 1 FROM job j JOIN job_group g ON g.job = j.id WHERE j.job_id = ? AND "
+			      "g.idx = ? AND ((g.epoch = ? AND g.attempt = ? AND g.state IN ('STARTING', 'RUNNING', 'PREPARED', 'COMMITTED', "
+			      "'PUBLISHING')) OR EXISTS (SELECT 1 FROM run r WHERE r.job_group = g.id AND r.epoch = ? AND r.attempt = ?)))",
+			      DB_ARGS(db_s(job_id), db_i(group), db_i(epoch), db_i(attempt), db_i(epoch), db_i(attempt)));
+
+	*wanted = rc != 0 || n > 0;
 	return rc;
 }
 
@@ -322,7 +335,7 @@ static int publish_rows(struct db *db, const struct sched_who *w, struct publish
 	int rc;
 
 	TRY(db_query(db, &r, "SELECT g.id, g.lease_gen, t.id, g.epoch, g.attempt, g.idx, j.job_id, t.name, j.owner, "
-		     "COALESCE(t.outputs, '{}') FROM job_group g JOIN job j ON j.id = g.job "
+		     "COALESCE(t.outputs, '{}'), j.peer FROM job_group g JOIN job j ON j.id = g.job "
 		     "JOIN task t ON t.job_group = g.id AND t.party = j.self "
 		     "WHERE g.state = 'PUBLISHING' AND g.lease_owner = ? ORDER BY g.id, t.id", DB_ARGS(db_s(w->id))));
 	while ((rc = db_next(r)) > 0) {
@@ -342,6 +355,7 @@ static int publish_rows(struct db *db, const struct sched_who *w, struct publish
 		COPY(bigger->job_id, r, 6);
 		COPY(bigger->task_name, r, 7);
 		COPY(bigger->owner, r, 8);
+		COPY(bigger->peer, r, 10);
 		bigger->outputs = strdup(db_text(r, 9));
 		if (!bigger->outputs) {
 			rc = ERR_NOMEM;
@@ -399,9 +413,9 @@ void publish_free(struct publish_row *p, size_t count)
 
 int db_run_published(struct db *db, const struct publish_row *p, const char *path)
 {
-	return db_exec(db, "INSERT INTO output (path, owner, job_id, task) VALUES (?, ?, ?, ?) ON DUPLICATE KEY UPDATE "
-		       "owner = VALUES(owner), job_id = VALUES(job_id), task = VALUES(task), at = UTC_TIMESTAMP(6)",
-		       DB_ARGS(db_s(path), db_s(p->owner), db_s(p->job_id), db_s(p->task_name)));
+	return db_exec(db, "INSERT INTO output (path, owner, peer, job_id, task) VALUES (?, ?, ?, ?, ?) ON DUPLICATE KEY UPDATE "
+		       "owner = VALUES(owner), peer = VALUES(peer), job_id = VALUES(job_id), task = VALUES(task), at = UTC_TIMESTAMP(6)",
+		       DB_ARGS(db_s(path), db_s(p->owner), db_s(p->peer), db_s(p->job_id), db_s(p->task_name)));
 }
 
 struct done {

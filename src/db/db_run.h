@@ -30,8 +30,14 @@ int db_run_texts(struct db *db, const struct run_row *r, struct run_texts *out) 
 void run_texts_clear(struct run_texts *t);
 /* The outputs as filled in, kept for publishing. */
 int db_run_outputs(struct db *db, const struct run_row *r, const char *outputs) PET_MUST_USE;
-/* 1 in *own when this path was published by the same owner before. */
-int db_run_replaces(struct db *db, const char *path, const char *owner, int *own) PET_MUST_USE;
+/*
+ * 1 in *own when this path is an earlier output that may be replaced: of the same owner, or of a job with the same
+ * other party when that party asked for one of the two jobs (its grant covers the folder, whoever of the pair asks).
+ */
+int db_run_replaces(struct db *db, const char *path, const char *owner, const char *peer, int *own) PET_MUST_USE;
+
+/* 1 while the folders of this attempt hold something: it runs, or its outputs wait to be published. */
+int db_run_wanted(struct db *db, const char *job_id, int64_t epoch, int64_t group, int64_t attempt, int *wanted) PET_MUST_USE;
 
 struct run_progress {
 	double progress;
@@ -47,7 +53,7 @@ int db_run_end(struct db *db, const struct sched_who *w, const struct run_row *r
 /* A task whose outputs are to be published by this instance. */
 struct publish_row {
 	int64_t group, lease_gen, task, epoch, attempt, idx;
-	char job_id[65], task_name[65], owner[65];
+	char job_id[65], task_name[65], owner[65], peer[65];
 	char *outputs;	/* owned */
 };
 /* COMMITTED groups with this lease become PUBLISHING; every task to publish. Owned: publish_free. */

@@ -291,9 +291,10 @@ out:
 	return rc;
 }
 
-static int claim_all(struct db *db, const struct sched_who *w, const char *sql, unsigned *did)
+static int claim_all(struct db *db, const struct sched_who *w, const char *sql, int64_t peer_wait_ms,
+		     unsigned *did)
 {
-	struct claim c = { .w = w, .peer_wait_ms = SLOT_EXPIRY_S * 1000 };
+	struct claim c = { .w = w, .peer_wait_ms = peer_wait_ms };
 	int64_t ids[BATCH][2];
 	size_t n;
 	int rc;
@@ -311,16 +312,16 @@ out:
 	return rc;
 }
 
-int db_sched_claim(struct db *db, const struct sched_who *w, unsigned *did)
+int db_sched_claim(struct db *db, const struct sched_who *w, int64_t peer_wait_ms, unsigned *did)
 {
 	int rc;
 
 	/* Those that wait in the queue here come first: they were there first. */
 	TRY(claim_all(db, w, "SELECT g.job, g.id FROM job_group g JOIN job j ON j.id = g.job WHERE g.state = 'RESERVING' "
-		      "AND (j.peer = '' OR j.peer > ? OR g.own_tasks = 0) ORDER BY g.priority DESC, g.id LIMIT ?", did));
+		      "AND (j.peer = '' OR j.peer > ? OR g.own_tasks = 0) ORDER BY g.priority DESC, g.id LIMIT ?", peer_wait_ms, did));
 	rc = claim_all(db, w, "SELECT g.job, g.id FROM job_group g WHERE g.state = 'READY' AND "
 		       "(g.not_before IS NULL OR g.not_before <= UTC_TIMESTAMP(6)) AND ? <> '' "
-		       "ORDER BY g.priority DESC, g.id LIMIT ?", did);
+		       "ORDER BY g.priority DESC, g.id LIMIT ?", peer_wait_ms, did);
 out:
 	return rc;
 }

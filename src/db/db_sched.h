@@ -34,7 +34,7 @@ int db_sched_leases(struct db *db, const struct sched_who *w, struct lease_row *
 int db_sched_take_over(struct db *db, const struct sched_who *w, const struct lease_row *l) PET_MUST_USE;
 
 /* READY groups ask for slots; those whose slots this party grants may be RESERVED, with the start message, or STARTING at once. */
-int db_sched_claim(struct db *db, const struct sched_who *w, unsigned *did) PET_MUST_USE;
+int db_sched_claim(struct db *db, const struct sched_who *w, int64_t peer_wait_ms, unsigned *did) PET_MUST_USE;
 /* FAILED groups whose grace is over are decided; RESERVED ones that nobody answered are given up; deadlines end jobs. */
 int db_sched_timeouts(struct db *db, const struct sched_who *w, int64_t peer_wait_ms, unsigned *did) PET_MUST_USE;
 

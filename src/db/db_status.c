@@ -5,7 +5,17 @@
 
 #include "db/db_job.h"
 
-#define COPY(to, r, col) snprintf(to, sizeof(to), "%s", db_text(r, col))
+/* The status call is the busiest one there is: no printf for what is a copy. Cut like snprintf does. */
+static void copy(char *to, size_t cap, struct db_rows *r, unsigned col)
+{
+	size_t n = db_len(r, col);
+
+	if (n >= cap)
+		n = cap - 1;
+	memcpy(to, db_text(r, col), n);
+	to[n] = '\0';
+}
+#define COPY(to, r, col) copy(to, sizeof(to), r, col)
 
 static void fill_job(struct job_status *s, struct db_rows *r)
 {
@@ -21,7 +31,6 @@ static void fill_job(struct job_status *s, struct db_rows *r)
 	s->epoch = db_int(r, 9);
 	s->rev = db_int(r, 10);
 	s->is_leader = strcmp(db_text(r, 11), "leader") == 0;
-	s->task_count = (size_t)db_int(r, 12);
 }
 
 /* PREPARED and PUBLISHING are inner steps: to a user the task still runs. */
@@ -32,7 +41,7 @@ static const char *shown(const char *status)
 
 static void fill_task(struct task_status *t, struct db_rows *r)
 {
-	unsigned c = 13;
+	unsigned c = 12;
 
 	COPY(t->name, r, c++);
 	COPY(t->party, r, c++);
@@ -95,25 +104,34 @@ out:
 	return rc;
 }
 
+static int add_task(struct job_status *s, size_t *cap, struct db_rows *r)
+{
+	if (s->task_count == *cap) {
+		size_t more = *cap ? *cap * 2 : 4;
+		struct task_status *bigger = realloc(s->task, more * sizeof(*bigger));
+
+		if (!bigger)
+			return ERR_NOMEM;
+		s->task = bigger;
+		*cap = more;
+	}
+	fill_task(&s->task[s->task_count++], r);
+	return 0;
+}
+
 static int load_rows(struct job_status *s, struct db_rows *r)
 {
-	size_t n = 0;
+	size_t cap = 0;
 	int rc;
 
 	while ((rc = db_next(r)) > 0) {
-		if (n == 0) {
+		if (s->task_count == 0)
 			fill_job(s, r);
-			s->task = calloc(s->task_count ? s->task_count : 1, sizeof(*s->task));
-			if (!s->task)
-				return ERR_NOMEM;
-		}
-		if (n < s->task_count)
-			fill_task(&s->task[n], r);
-		n++;
+		TRY(add_task(s, &cap, r));
 	}
-	if (rc == 0 && n == 0)
+	if (rc == 0 && s->task_count == 0)
 		rc = ERR_NOTFOUND;
-	s->task_count = n < s->task_count ? n : s->task_count;
+out:
 	return rc;
 }
 
@@ -127,7 +145,7 @@ int db_job_status(struct db *db, struct job_status **out, const char *job_id)
 	if (!s)
 		return ERR_NOMEM;
 	TRY(db_query(db, &r, "SELECT j.job_id, j.mission_name, j.mission_version, j.owner, j.status, j.waiting_for, j.created_at, "
-		     "j.started_at, j.ended_at, j.epoch, j.rev, j.role, (SELECT COUNT(*) FROM task c WHERE c.job = j.id), "
+		     "j.started_at, j.ended_at, j.epoch, j.rev, j.role, "
 		     "t.name, t.party, t.operator, t.status, t.attempt, t.progress, t.stage, t.started_at, t.ended_at, "
 		     "t.bytes_sent, t.bytes_received, t.rounds, t.peak_rss_bytes, t.error_code, t.error_public "
 		     "FROM job j JOIN task t ON t.job = j.id WHERE j.job_id = ? ORDER BY t.id", DB_ARGS(db_s(job_id))));

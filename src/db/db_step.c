@@ -264,13 +264,22 @@ static int send_outcome(struct db *db, struct job_row *j, const struct group_row
 	return row_send(db, j, "commit", body);
 }
 
-static int commit_group(struct db *db, struct job_row *j, struct group_row *g, const char *actor)
+int step_send_commit(struct db *db, struct job_row *j, const struct group_row *g)
 {
 	json_t *tasks = NULL;
 	int rc;
 
 	TRY(step_results(db, j, g, &tasks));
-	TRY(send_outcome(db, j, g, "committed", g->attempt, NULL, tasks));
+	rc = send_outcome(db, j, g, "committed", g->attempt, NULL, tasks);
+out:
+	return rc;
+}
+
+static int commit_group(struct db *db, struct job_row *j, struct group_row *g, const char *actor)
+{
+	int rc;
+
+	TRY(step_send_commit(db, j, g));
 	rc = step_committed(db, j, g, actor);
 out:
 	return rc;
@@ -290,7 +299,7 @@ out:
 	return rc;
 }
 
-static int retry_group(struct db *db, struct job_row *j, struct group_row *g, const char *actor)
+int step_retry(struct db *db, struct job_row *j, struct group_row *g, const char *actor)
 {
 	int64_t attempt = g->attempt;
 	int rc;
@@ -353,7 +362,7 @@ int step_decide(struct db *db, struct job_row *j, struct group_row *g, const cha
 	if (!settled)
 		return hold_group(db, j, g, actor);
 	if (!n.permanent && g->retries < j->max_retries)
-		return retry_group(db, j, g, actor);
+		return step_retry(db, j, g, actor);
 	return fail_group(db, j, g, actor);
 }
 

@@ -44,6 +44,10 @@ int step_end(struct db *db, struct job_row *j, enum job_state status, const char
 /* Leader: ends the job and tells the follower; code and message become the job's error. */
 int step_end_all(struct db *db, struct job_row *j, enum job_state status, const char *code, const char *message,
 		 const char *actor) PET_MUST_USE;
+/* Leader: the outcome of a committed group, once more or for the first time. */
+int step_send_commit(struct db *db, struct job_row *j, const struct group_row *g) PET_MUST_USE;
+/* Leader: another attempt, told to the follower. */
+int step_retry(struct db *db, struct job_row *j, struct group_row *g, const char *actor) PET_MUST_USE;
 /* Next epoch at either party: unfinished groups start over. The message is the caller's. */
 int step_rerun(struct db *db, struct job_row *j, int64_t epoch, const char *actor) PET_MUST_USE;
 /* 1 when every group is committed: the job's success can not be taken back. */

@@ -62,7 +62,9 @@ static int netd_init(struct netd *nd, int argc, char **argv, struct errmsg *em)
 	nd->stop = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (nd->stop < 0)
 		return rc;
-	TRY(netd_configure(nd, argc, argv, em));
+	rc = netd_configure(nd, argc, argv, em);
+	if (rc)
+		return rc == ERR_IO ? ERR_INPUT : rc;	/* a file that cannot be read is a wrong configuration */
 	if (!nd->task.on || nd->task.listen)
 		TRY(dial_listen(nd->listen, &nd->tcp, em));
 	TRY(listen_local(nd, em));

@@ -1,6 +1,8 @@
 /* Configuration, users and folders, once at the start. */
+#define _GNU_SOURCE 1
 #include <errno.h>
 #include <fcntl.h>
+#include <grp.h>
 #include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,7 +17,8 @@
 #include "spawn/spawn.h"
 
 /* A user by name or number. */
-static int find_user(const char *variable, const char *word, uid_t *uid, gid_t *gid, struct errmsg *em)
+static int find_user(const char *variable, const char *word, uid_t *uid, gid_t *gid, char name[64],
+		     struct errmsg *em)
 {
 	char *end;
 	unsigned long n = strtoul(word, &end, 10);
@@ -26,6 +29,7 @@ static int find_user(const char *variable, const char *word, uid_t *uid, gid_t *
 				  variable, word);
 	*uid = pw->pw_uid;
 	*gid = pw->pw_gid;
+	snprintf(name, 64, "%s", pw->pw_name);
 	return 0;
 }
 
@@ -33,17 +37,21 @@ static int setup_users(struct spawn *sp, struct errmsg *em)
 {
 	const char *client = conf_get("PET_SPAWN_CLIENT", NULL);
 	const char *user = conf_get("PET_OP_USER", "pet-op");
+	char client_name[64];
 	int rc = 0;
 
 	sp->client_uid = sp->op_uid = geteuid();
 	sp->client_gid = sp->op_gid = getegid();
 	if (client)
-		TRY(find_user("PET_SPAWN_CLIENT", client, &sp->client_uid, &sp->client_gid, em));
+		TRY(find_user("PET_SPAWN_CLIENT", client, &sp->client_uid, &sp->client_gid, client_name, em));
 	if (geteuid() != 0)
 		goto out;
-	TRY(find_user("PET_OP_USER", user, &sp->op_uid, &sp->op_gid, em));
-	snprintf(sp->op_user, sizeof(sp->op_user), "%s", user);
+	TRY(find_user("PET_OP_USER", user, &sp->op_uid, &sp->op_gid, sp->op_user, em));
 	sp->drop = sp->op_uid != 0;
+	/* inputs are opened with the operator's rights, and its further groups are part of them; root needs none */
+	if (sp->drop && initgroups(sp->op_user, sp->op_gid) != 0)
+		rc = errmsg_set(em, ERR_INTERNAL, "NO_USER", "cannot take the groups of %s: %s", sp->op_user,
+				strerror(errno));
 	if (!sp->drop)
 		log_warning("PET_OP_USER is root: only their rule sets hold operators back");
 out:

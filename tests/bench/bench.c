@@ -8,6 +8,7 @@
 
 /* A new verb: its function in bench.h, one line here, one source in Makefile.am. */
 static const struct bench_verb verbs[] = {
+	{ "api", "[--connections N] [--seconds S] [--workers W] [--threads T] [--peers fcgi,flask]", bench_api },
 	{ "gateway", "[--bytes N] [--streams S] [--peer pet-netd|nginx] [--raw yes]", bench_gateway },
 	{ "psi", "--n N [--protocol ecdh] [--threads T]", bench_psi },
 	{ NULL, NULL, NULL },

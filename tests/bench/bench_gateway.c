@@ -31,6 +31,7 @@ struct side {
 	int64_t start_us, end_us;
 	struct chan_stats stats;
 	long rss;
+	double cpu;
 };
 
 struct run {
@@ -207,6 +208,8 @@ static void child(struct run *r, int side)
 		run_channel(r, side);
 	getrusage(RUSAGE_SELF, &ru);
 	r->side[side].rss = ru.ru_maxrss * 1024;
+	r->side[side].cpu = (double)(ru.ru_utime.tv_sec + ru.ru_stime.tv_sec) +
+			    (double)(ru.ru_utime.tv_usec + ru.ru_stime.tv_usec) / 1e6;
 }
 
 /* --- nginx ---------------------------------------------------------------------------------- */
@@ -329,6 +332,9 @@ static void report(const struct run *r, json_t *out)
 		   (uint64_t)(r->side[0].rss > r->side[1].rss ? r->side[0].rss : r->side[1].rss));
 	json_object_set_new(out, "gbit_per_second", json_real((double)r->bytes * 8 / seconds / 1e9));
 	json_object_set_new(out, "gateway_rss_bytes", json_integer(gateway));
+	/* What the two proxies cost, whatever else runs on the machine. */
+	json_object_set_new(out, "proxy_cpu_seconds", json_real(fixture_cpu(r->proxy[0]) + fixture_cpu(r->proxy[1])));
+	json_object_set_new(out, "party_cpu_seconds", json_real(r->side[0].cpu + r->side[1].cpu));
 	json_object_set_new(out, "raw", json_boolean(r->raw));
 }
 

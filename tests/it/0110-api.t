@@ -127,7 +127,7 @@ ok "six at once make one job" $?
 call GET "/job/status?job_id=$job"; expect 200 '"task_status": {"psi_a": "INIT", "psi_b": "INIT"}' status
 call GET "/job/status"; expect 400 MISSING_FIELD "status without job_id"
 call GET "/job/status?job_id=%zz"; expect 400 BAD_QUERY "a broken query string"
-call GET "/job/status?job_id=j_00000000000000000000"; expect 404 NO_SUCH_JOB "status of no job"
+call GET "/job/status?job_id=j_00000000000000000000"; expect 404 JOB_NOT_FOUND "status of no job"
 call GET "/api/v1/jobs/$job"; expect 200 '"job_status": "INIT"' "the REST form"
 call GET "/api/v1/jobs?limit=1"; expect 200 '"cursor": ' "the list"
 call GET "/api/v1/jobs/$job/tasks/psi_a/log"; expect 200 '"log": ' "a task's log"
@@ -151,7 +151,7 @@ wait $waiter
 grep -q CANCELED "$dir/waited" && [ $(($(date +%s) - start)) -lt 30 ]; ok "the waiting call sees the change" $?
 wait $pids
 json POST /job/kill "{\"job_id\": \"$job\"}"; expect 409 error_code "kill of a finished job"
-json POST /job/kill '{"job_id": "j_00000000000000000000"}'; expect 404 NO_SUCH_JOB "kill of no job"
+json POST /job/kill '{"job_id": "j_00000000000000000000"}'; expect 404 JOB_NOT_FOUND "kill of no job"
 json POST /job/rerun "{\"job_id\": \"$job\"}"; expect 200 true "rerun of a canceled job"
 call GET "/job/status?job_id=$job"; expect 200 '"epoch": 1' "the next epoch"
 call POST "/api/v1/jobs/$job/cancel"; expect 200 true "cancel by the REST form"

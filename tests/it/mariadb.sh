@@ -7,9 +7,15 @@
 #
 # The socket is DIR/db.sock: DIR must be short (a unix path ends at 107 bytes). Needs mariadb-server-core only.
 
+# A zombie has ended: whoever inherited it may be slow to notice.
+mariadb_pid_lives() {
+  local stat
+  stat=$(cat "/proc/$1/stat" 2>/dev/null) && [[ ${stat##*) } != Z* ]]
+}
+
 mariadb_alive() {
   local pid
-  pid=$(cat "$1/db.pid" 2>/dev/null) && [ -n "$pid" ] && kill -0 "$pid" 2>/dev/null
+  pid=$(cat "$1/db.pid" 2>/dev/null) && [ -n "$pid" ] && mariadb_pid_lives "$pid"
 }
 
 mariadb_root_uri() {
@@ -52,7 +58,7 @@ mariadb_stop() {
   pid=$(cat "$1/db.pid" 2>/dev/null) || return 0
   kill "$pid" 2>/dev/null || return 0
   for ((i = 0; i < 400; i++)); do
-    kill -0 "$pid" 2>/dev/null || return 0
+    mariadb_pid_lives "$pid" || return 0
     sleep 0.05
   done
   kill -9 "$pid" 2>/dev/null || true

@@ -108,20 +108,31 @@ out:
 	return rc;
 }
 
-/* Each side has a file of its own, since a proxy may stand between the two. */
-static int write_party_file(const struct fixture *f, int side, char *path, size_t size)
+static int add_gateway(char *text, size_t size, int port, const char *name)
 {
-	char text[2048];
-	int n = 0;
+	return snprintf(text, size, "{\"type\": 1, \"url\": \"127.0.0.1:%d\", \"certificates\": \"%s.crt\"}", port, name);
+}
 
-	snprintf(path, size, "%s/party_%d.json", f->dir, side);
-	for (int i = 0; i < 2; i++)
-		n += snprintf(text + n, sizeof(text) - (size_t)n,
-			      "%s\"%s\": {\"petplatform\": {\"type\": 1, \"url\": \"http://127.0.0.1:1\"}, \"petnet\": "
-			      "[{\"type\": 1, \"url\": \"127.0.0.1:%d\", \"certificates\": \"%s.crt\"}]}",
-			      i ? ", " : "{", f->name[i], f->seen_port[i], f->name[i]);
-	n += snprintf(text + n, sizeof(text) - (size_t)n, "}");
-	return util_write_file(path, text, (size_t)n, 0600);
+/* Each side has a file of its own, since a proxy may stand between the two. */
+int fixture_party_file(const struct fixture *f, int side)
+{
+	char text[2048], path[128];
+	size_t n = 0;
+
+	snprintf(path, sizeof(path), "%s/party_%d.json", f->dir, side);
+	for (int i = 0; i < 2; i++) {
+		n += (size_t)snprintf(text + n, sizeof(text) - n,
+				      "%s\"%s\": {\"petplatform\": {\"type\": 1, \"url\": \"http://127.0.0.1:1\"}, \"petnet\": [",
+				      i ? ", " : "{", f->name[i]);
+		if (i == 1 && f->extra_port) {
+			n += (size_t)add_gateway(text + n, sizeof(text) - n, f->extra_port, f->name[i]);
+			n += (size_t)snprintf(text + n, sizeof(text) - n, ", ");
+		}
+		n += (size_t)add_gateway(text + n, sizeof(text) - n, f->seen_port[i], f->name[i]);
+		n += (size_t)snprintf(text + n, sizeof(text) - n, "]}");
+	}
+	n += (size_t)snprintf(text + n, sizeof(text) - n, "}");
+	return util_write_file(path, text, n, 0600);
 }
 
 pid_t fixture_spawn(const struct fixture *f, const char *const argv[], const char *const env[])
@@ -165,37 +176,41 @@ static const char *program(char *out, size_t size, const char *name)
 	return out;
 }
 
-int fixture_start(struct fixture *f, int side, const char *cert)
+pid_t fixture_more(const struct fixture *f, int side, int number, int port, const char *cert)
 {
-	char env[6][192], party_file[128], path[512], sock[108];
+	char env[6][192], path[512], sock[108];
 	const char *list[7] = { 0 };
-	struct chan_conf conf;
-	int status;
+	pid_t pid;
 
-	if (!cert)
-		cert = f->name[side];
-	if (write_party_file(f, side, party_file, sizeof(party_file)) != 0)
-		return ERR_IO;
+	if (fixture_party_file(f, side) != 0)
+		return -1;
 	snprintf(env[0], sizeof(env[0]), "PARTY=%s", f->name[side]);
-	snprintf(env[1], sizeof(env[1]), "CONFIG_FILE=%s", party_file);
-	snprintf(env[2], sizeof(env[2]), "PET_RUN_DIR=%s/%d", f->dir, side);
-	snprintf(env[3], sizeof(env[3]), "PET_NET_LISTEN=127.0.0.1:%d", f->port[side]);
+	snprintf(env[1], sizeof(env[1]), "CONFIG_FILE=%s/party_%d.json", f->dir, side);
+	snprintf(env[2], sizeof(env[2]), "PET_RUN_DIR=%s/%d", f->dir, number);
+	snprintf(env[3], sizeof(env[3]), "PET_NET_LISTEN=127.0.0.1:%d", port);
 	snprintf(env[4], sizeof(env[4]), "PET_TLS_CERT=%s/%s.crt", f->dir, cert);
 	snprintf(env[5], sizeof(env[5]), "PET_TLS_KEY=%s/%s.key", f->dir, cert);
 	for (int i = 0; i < 6; i++)
 		list[i] = env[i];
 	if (util_mkdirs(env[2] + strlen("PET_RUN_DIR="), 0700) != 0)
-		return ERR_IO;
-	f->pid[side] = fixture_spawn(f, (const char *const[]){ program(path, sizeof(path), "pet-netd"), NULL }, list);
-	fixture_conf(f, side, sock, &conf);
+		return -1;
+	pid = fixture_spawn(f, (const char *const[]){ program(path, sizeof(path), "pet-netd"), NULL }, list);
+	snprintf(sock, sizeof(sock), "%s/%d/net.sock", f->dir, number);
 	for (int64_t end = util_mono_ms() + 20000; util_mono_ms() < end; usleep(2000)) {
 		if (answers(sock))
-			return 0;
-		if (waitpid(f->pid[side], &status, WNOHANG) == f->pid[side])
-			break;
+			return pid;
+		if (waitpid(pid, NULL, WNOHANG) == pid)
+			return -1;
 	}
-	f->pid[side] = 0;
-	return ERR_TIMEOUT;
+	kill(pid, SIGKILL);
+	waitpid(pid, NULL, 0);
+	return -1;
+}
+
+int fixture_start(struct fixture *f, int side, const char *cert)
+{
+	f->pid[side] = fixture_more(f, side, side, f->port[side], cert ? cert : f->name[side]);
+	return f->pid[side] > 0 ? 0 : ERR_TIMEOUT;
 }
 
 int fixture_stop(struct fixture *f, int side, int sig)
@@ -246,4 +261,26 @@ long fixture_rss(pid_t pid)
 	if (from)
 		fclose(from);
 	return kb < 0 ? -1 : kb * 1024;
+}
+
+double fixture_cpu(pid_t pid)
+{
+	unsigned long user = 0, sys = 0;
+	char path[64], text[1024];
+	const char *after;
+	FILE *from;
+	size_t n;
+
+	snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
+	from = fopen(path, "r");
+	if (!from)
+		return 0;
+	n = fread(text, 1, sizeof(text) - 1, from);
+	fclose(from);
+	text[n] = '\0';
+	/* The name may hold anything; the fields start after its parenthesis. */
+	after = strrchr(text, ')');
+	if (!after || sscanf(after, ") %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %lu %lu", &user, &sys) != 2)
+		return 0;
+	return (double)(user + sys) / (double)sysconf(_SC_CLK_TCK);
 }

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <openssl/ssl.h>
+#include <poll.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
@@ -491,6 +492,112 @@ TEST(bad_certificates)
 	CHECK_INT(fixture_start(&fix, 1, NULL), 0);
 }
 
+/* New certificates by SIGHUP: new channels use them, an open one does not notice. */
+TEST(reload)
+{
+	struct end e[2], later[2];
+
+	ends_init(e, 2 << 20);
+	e[0].pause_ms = e[1].pause_ms = 20;
+	ends_start(e);
+	wait_done(e, 100000);
+	CHECK_INT(fixture_cert(&fix, "party_a", "party_a"), 0);
+	for (int i = 0; i < 2; i++)
+		kill(fix.pid[i], SIGHUP);
+	ends_init(later, 100000);
+	later[0].conf.job = later[1].conf.job = "j_reloaded";
+	ends_start(later);
+	ends_join(later);
+	ends_good(later);
+	ends_join(e);
+	ends_good(e);
+}
+
+static void open_jobs(const char *prefix, int count)
+{
+	for (int k = 0; k < count; k++) {
+		struct end e[2];
+		char job[32];
+
+		snprintf(job, sizeof(job), "%s%d", prefix, k);
+		ends_init(e, 1000);
+		e[0].conf.job = e[1].conf.job = job;
+		ends_start(e);
+		ends_join(e);
+		ends_good(e);
+	}
+}
+
+/* Two gateways at party_b, the operator at one of them: found whichever the hash names first, dead or alive. */
+TEST(several_gateways)
+{
+	pid_t more;
+
+	fix.extra_port = fixture_port();
+	fixture_stop(&fix, 0, SIGTERM);
+	CHECK_INT(fixture_start(&fix, 0, NULL), 0);
+	open_jobs("j_dead", 6);
+	more = fixture_more(&fix, 1, 2, fix.extra_port, "party_b");
+	CHECK(more > 0);
+	open_jobs("j_other", 6);
+	if (more > 0) {
+		kill(more, SIGTERM);
+		waitpid(more, NULL, 0);
+	}
+	fix.extra_port = 0;
+	fixture_stop(&fix, 0, SIGTERM);
+	CHECK_INT(fixture_start(&fix, 0, NULL), 0);
+}
+
+/* Connections that say nothing may take their share of places, not more. */
+TEST(limits)
+{
+	int fd[10], closed = 0;
+
+	setenv("PET_NET_MAX_OPENING", "4", 1);
+	fixture_stop(&fix, 1, SIGTERM);
+	CHECK_INT(fixture_start(&fix, 1, NULL), 0);
+	for (int i = 0; i < 10; i++)
+		fd[i] = raw_local(1);
+	for (int64_t end = util_mono_ms() + 15000; closed < 6 && util_mono_ms() < end; usleep(1000)) {
+		closed = 0;
+		for (int i = 0; i < 10; i++)
+			closed += io_wait(fd[i], POLLIN, util_mono_ms() + 1, -1) == 0;
+	}
+	/* The probe that waited for its start may have had a place for a moment. */
+	CHECK(closed >= 6 && closed < 10);
+	for (int i = 0; i < 10; i++)
+		close(fd[i]);
+	open_jobs("j_afterlimit", 1);
+	unsetenv("PET_NET_MAX_OPENING");
+	fixture_stop(&fix, 1, SIGTERM);
+	CHECK_INT(fixture_start(&fix, 1, NULL), 0);
+}
+
+static int exit_status(const char *const argv[])
+{
+	pid_t pid = fixture_spawn(&fix, argv, (const char *const[]){ "PARTY=party_a", "PET_TLS_CERT=/nonexistent",
+								     "PET_TLS_KEY=/nonexistent", "CONFIG_FILE=/nonexistent", NULL });
+	int status;
+
+	CHECK_INT(waitpid(pid, &status, 0), pid);
+	return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+TEST(command_line)
+{
+	char netd[512];
+	const char *dir = getenv("abs_top_builddir");
+
+	snprintf(netd, sizeof(netd), "%s/pet-netd", dir ? dir : ".");
+	CHECK_INT(exit_status((const char *const[]){ netd, NULL }), 78);
+	CHECK_INT(exit_status((const char *const[]){ netd, "--job", "j", NULL }), 64);
+	CHECK_INT(exit_status((const char *const[]){ netd, "--task", "--job", "j", NULL }), 64);
+	CHECK_INT(exit_status((const char *const[]){ netd, "--task", "--epoch", "-1", NULL }), 64);
+	CHECK_INT(exit_status((const char *const[]){ netd, "--frobnicate", NULL }), 64);
+	CHECK_INT(exit_status((const char *const[]){ netd, "x", NULL }), 64);
+}
+
 /* A TLS client of our own, to say what no gateway would say. */
 static SSL *tls_client(int version, const char *cert, int *fd)
 {
@@ -762,5 +869,6 @@ TEST(end)
 TEST_MAIN(CASE(start), CASE(both_ways), CASE(gateway_killed), CASE(many_streams), CASE(wrong_key),
 	  CASE(unknown_party), CASE(peer_never_comes), CASE(peer_away_too_long), CASE(stranger_on_the_socket),
 	  CASE(other_major), CASE(other_major_end_to_end), CASE(bad_frames), CASE(credit_is_enforced),
-	  CASE(bad_certificates), CASE(tls_rules), CASE(tls_claims), CASE(garbage),
+	  CASE(bad_certificates), CASE(reload), CASE(several_gateways),
+	  CASE(limits), CASE(command_line), CASE(tls_rules), CASE(tls_claims), CASE(garbage),
 	  CASE(link_cut_again_and_again), CASE(half_dead_link), CASE(slow_link), CASE(per_task), CASE(end))

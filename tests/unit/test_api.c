@@ -325,8 +325,8 @@ TEST(status)
 	refused("GET", "/job/status", NULL, 400, "MISSING_FIELD", "job_id");
 	refused("GET", "/job/status?job=1", NULL, 400, "UNKNOWN_FIELD", "job_id");
 	refused("GET", "/job/status?job_id=%zz", NULL, 400, "BAD_QUERY", "escape");
-	refused("GET", "/job/status?job_id=' OR 1=1", NULL, 404, "NO_SUCH_JOB", "OR");
-	refused("GET", "/job/status?job_id=j_00000000000000000", NULL, 404, "NO_SUCH_JOB", "j_0");
+	refused("GET", "/job/status?job_id=' OR 1=1", NULL, 404, "JOB_NOT_FOUND", "OR");
+	refused("GET", "/job/status?job_id=j_00000000000000000", NULL, 404, "JOB_NOT_FOUND", "j_0");
 	refused("GET", "/job/status?wait=-1&job_id=" FAKE_JOB, NULL, 400, "BAD_FIELD", "wait");
 }
 
@@ -342,10 +342,10 @@ TEST(kill_and_rerun)
 	call("POST", "/api/v1/jobs/" FAKE_JOB "/rerun", "{}");
 	CHECK_INT(out.status, 200);
 	CHECK_INT(fake.reruns, 2);
-	refused("POST", "/job/kill", "{\"job_id\": \"nonsense\"}", 404, "NO_SUCH_JOB", "nonsense");
+	refused("POST", "/job/kill", "{\"job_id\": \"nonsense\"}", 404, "JOB_NOT_FOUND", "nonsense");
 	refused("POST", "/job/kill", "{\"job_id\": 7}", 400, "BAD_FIELD", "job_id");
 	refused("POST", "/job/rerun", "{\"job\": \"x\"}", 400, "UNKNOWN_FIELD", "job_id");
-	refused("POST", "/api/v1/jobs/x/cancel", NULL, 404, "NO_SUCH_JOB", "x");
+	refused("POST", "/api/v1/jobs/x/cancel", NULL, 404, "JOB_NOT_FOUND", "x");
 	CHECK_INT(fake.kills + fake.reruns, 4);
 }
 

@@ -351,6 +351,28 @@ TEST(limits)
 	buf_free(&text);
 }
 
+/* The example of docs/missions.md is a mission. */
+TEST(documented)
+{
+	const char *top = getenv("abs_top_srcdir");
+	struct buf text = { 0 };
+	struct mission *m;
+	char path[512], *from, *to;
+
+	snprintf(path, sizeof(path), "%s/docs/missions.md", top ? top : ".");
+	CHECK_INT(util_read_file(&text, path, 1 << 20), 0);
+	from = text.data ? strstr(text.data, "```yaml\n") : NULL;
+	to = from ? strstr(from + 8, "```") : NULL;
+	CHECK(to != NULL);
+	if (to) {
+		*to = '\0';
+		m = must(from + 8);
+		CHECK(m && m->group_count == 2 && m->group[1].level == 1);
+		mission_free(m);
+	}
+	buf_free(&text);
+}
+
 TEST(states)
 {
 	for (int i = 0; i < GROUP_STATES; i++)
@@ -365,4 +387,4 @@ TEST(states)
 
 TEST_MAIN(CASE(shipped), CASE(canonical), CASE(groups), CASE(group_names), CASE(refuse_structure),
 	  CASE(refuse_tasks), CASE(refuse_graph), CASE(refuse_yaml), CASE(scalars), CASE(refuse_json),
-	  CASE(limits), CASE(states))
+	  CASE(limits), CASE(documented), CASE(states))

@@ -262,6 +262,26 @@ TEST(silent_exit)
 	drop(&t);
 }
 
+/* However much is said, the folder stays small and the end is there. */
+TEST(log_is_bounded)
+{
+	struct task t;
+	struct buf b = { 0 };
+	size_t total;
+
+	start(&t, json_pack("{s:{s:i}}", "params", "log_lines", 100000));
+	CHECK_INT(finish(&t), 0);
+	CHECK_INT(util_read_file(&b, path_of(&t, "c/log.1"), 1 << 20), 0);
+	total = b.len;
+	buf_clear(&b);
+	CHECK_INT(util_read_file(&b, path_of(&t, "c/log"), 1 << 20), 0);
+	total += b.len;
+	CHECK(total > (400 << 10) && total <= (1 << 20));
+	CHECK_HAS(b.data, "number 099999\n");
+	buf_free(&b);
+	drop(&t);
+}
+
 TEST(bad_document)
 {
 	struct task t;
@@ -343,8 +363,8 @@ TEST(lease_kept)
 
 	prepare(&t);
 	lease(&t, 0);
-	start_program(&t, "op-test", document(&t, json_pack("{s:i, s:{s:i}}", "lease_seconds", 5, "params",
-							    "sleep_ms", 6000)));
+	start_program(&t, "op-test", document(&t, json_pack("{s:i, s:{s:i}}", "lease_seconds", 4, "params",
+							    "sleep_ms", 5000)));
 	while (!has_record(&t) && beat < 3000) {
 		lease(&t, ++beat);
 		usleep(20000);
@@ -511,7 +531,7 @@ TEST(pair_cancel)
 	drop(&t[1]);
 }
 
-TEST_MAIN(CASE(success), CASE(no_output), CASE(error_classes), CASE(crash), CASE(silent_exit), CASE(bad_document),
+TEST_MAIN(CASE(success), CASE(no_output), CASE(error_classes), CASE(crash), CASE(silent_exit), CASE(log_is_bounded), CASE(bad_document),
 	  CASE(fail_attempts), CASE(cancel), CASE(cancel_stubborn), CASE(lease_lost), CASE(lease_kept),
 	  CASE(supervisor_killed), CASE(pair_exchange), CASE(pair_params), CASE(pair_versions), CASE(pair_one_fails),
 	  CASE(pair_cancel))

@@ -146,7 +146,7 @@ TEST(several_operators)
 	CHECK_STR(em.local, "mission_params.rows: mission m sets this parameter itself: leave it out");
 	CHECK_INT(check(yaml, T, "{'query': 'q', " A2 "," B2 "}"), ERR_INPUT);
 	CHECK_STR(em.local, "mission m needs operator 'sql', which is not installed at this party");
-	CHECK_STR(em.code, "OPERATOR_MISSING");
+	CHECK_STR(em.code, "OPERATOR_NOT_INSTALLED");
 	CHECK_INT(check(yaml, tables, "{'query': 'q', 'party_a': {'column_name': 'id', 'inputs': {'data': 'a.csv', 'table': 'no'}, 'outputs': {'result': 'r'}}," B2 "}"), ERR_INPUT);
 	CHECK_STR(em.local, "mission_params.party_a.inputs.table: unknown key; did you mean 'data'?");
 	CHECK_INT(check(HEAD "- {name: a, class: psi, party: party_a, args: {nope: 1}}\n- {name: b, class: psi, party: party_b}\n", T, "{}"), ERR_INPUT);

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/landlock.h>
+#include <netinet/in.h>
 #include <signal.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -130,16 +131,22 @@ static int start(uint32_t attempt, json_t *more, json_t *replace, struct errmsg 
 	return rc;
 }
 
-static json_t *wait_exit(uint32_t attempt)
+static json_t *wait_exit_of(const struct task_id *id)
 {
-	struct task_id id = task(attempt);
 	json_t *record = NULL;
 
 	for (int64_t end = util_mono_ms() + LONG_MS; util_mono_ms() < end; usleep(10000))
-		if (taskdir_exit(&id, &record) != ERR_NOTFOUND)
+		if (taskdir_exit(id, &record) != ERR_NOTFOUND)
 			break;
 	CHECK(record != NULL);
 	return record;
+}
+
+static json_t *wait_exit(uint32_t attempt)
+{
+	struct task_id id = task(attempt);
+
+	return wait_exit_of(&id);
 }
 
 static const char *result(const json_t *record, const char *key)
@@ -233,6 +240,10 @@ TEST(life) { whole_life("root", (int)geteuid()); }
 TEST(drops_user)
 {
 	char cmd[600];
+	struct task_id id = task(1);
+	struct errmsg em;
+	json_t *record = NULL;
+	uint64_t beat = 0;
 
 	snprintf(cmd, sizeof(cmd), "setpriv --reuid 65534 --regid 65534 --clear-groups %s/op-test --version >/dev/null 2>&1",
 		 getenv("abs_top_builddir"));
@@ -241,6 +252,20 @@ TEST(drops_user)
 		return;
 	}
 	whole_life("nobody", 65534);
+	/* root lends no file that its operators could not read, and they can read the lease that root made */
+	setup("nobody");
+	sh("chmod 600 data/in.csv");
+	memset(&em, 0, sizeof(em));
+	CHECK_INT(start(0, copy_to("in.csv", "out.csv"), NULL, &em), ERR_DENIED);
+	CHECK_HAS(em.local, "cannot be read by the operators' user nobody");
+	CHECK_INT(start(1, json_pack("{s:i, s:{s:i}}", "lease_seconds", 4, "params", "sleep_ms", 5000), NULL, &em), 0);
+	while (taskdir_exit(&id, &record) == ERR_NOTFOUND && beat < 3000) {
+		CHECK_INT(taskdir_beat(&id, ++beat), 0);
+		usleep(20000);
+	}
+	CHECK(record && json_integer_value(json_object_get(record, "status")) == 0);
+	json_decref(record);
+	teardown();
 }
 
 TEST(replace)
@@ -488,6 +513,58 @@ TEST(sandbox)
 	CHECK_STR(result(record, "probe_read"), "EACCES");
 	CHECK_STR(result(record, "probe_write"), "EACCES");
 	json_decref(record);
+	/* the way to the gateway stays open */
+	snprintf(outside, sizeof(outside), "%s/run/spawn.sock", dir);
+	CHECK_INT(start(3, json_pack("{s:{s:s}}", "params", "probe_unix", outside), NULL, &em), 0);
+	record = wait_exit(3);
+	CHECK_STR(result(record, "probe_unix"), "ok");
+	json_decref(record);
+	teardown();
+}
+
+static int free_port(void)
+{
+	struct sockaddr_in sa = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	socklen_t len = sizeof(sa);
+	int fd = socket(AF_INET, SOCK_STREAM, 0);
+
+	CHECK(bind(fd, (struct sockaddr *)&sa, sizeof(sa)) == 0 &&
+	      getsockname(fd, (struct sockaddr *)&sa, &len) == 0);
+	close(fd);
+	return ntohs(sa.sin_port);
+}
+
+/* A real operator with its threads and its cryptography inside the sandbox; both parties' tasks in one folder. */
+TEST(psi_in_sandbox)
+{
+	static const char key[] = "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f";
+	static const char *const names[] = { "psi_a", "psi_b" };
+	struct errmsg em;
+	char address[32];
+	json_t *record, *out;
+
+	setup("root");
+	snprintf(address, sizeof(address), "127.0.0.1:%d", free_port());
+	sh("printf 'id,y\\n2,b\\n1,a\\n' > data/in1.csv");
+	for (int i = 0; i < 2; i++)
+		CHECK_INT(start(0, json_pack("{s:s, s:s, s:s, s:s, s:s, s:i, s:{s:s}, s:{s:s}, s:{s:s}, s:{s:s, s:s, s:b, s:s}}",
+			"operator", "psi", "task", names[i], "self", i ? "beta" : "alpha", "peer", i ? "alpha" : "beta",
+			"role", i ? "party_b" : "party_a", "threads", 2, "params", "column_name", "id", "inputs", "data",
+			i ? "in1.csv" : "in.csv", "outputs", "data", i ? "o1.csv" : "o0.csv", "channel", "scheme", "tcp",
+			"address", address, "listen", !i, "key", key), NULL, &em), 0);
+	for (int i = 0; i < 2; i++) {
+		struct task_id id;
+
+		CHECK_INT(task_id_set(&id, "j_0123456789abcdef", 0, 1, 0, names[i]), 0);
+		record = wait_exit_of(&id);
+		out = json_pack("{s:s}", "data", i ? "o1.csv" : "o0.csv");
+		CHECK_STR(json_string_value(json_object_get(record, "error_local")), "");
+		CHECK_INT(spawnc_publish(&id, out, record, NULL, &em), 0);
+		json_decref(record);
+		json_decref(out);
+	}
+	expect_file("o0.csv", "id,x\n1,2\n");
+	expect_file("o1.csv", "id,y\n1,a\n");
 	teardown();
 }
 
@@ -594,4 +671,4 @@ TEST(second_daemon)
 
 TEST_MAIN(CASE(life), CASE(drops_user), CASE(replace), CASE(publish_refuses), CASE(start_refuses),
 	  CASE(test_operator_hidden), CASE(signals), CASE(recycled_pid), CASE(survives_restart), CASE(half_started),
-	  CASE(sandbox), CASE(garbage), CASE(foreign_client), CASE(hostile_folder), CASE(second_daemon))
+	  CASE(sandbox), CASE(psi_in_sandbox), CASE(garbage), CASE(foreign_client), CASE(hostile_folder), CASE(second_daemon))

@@ -1,0 +1,123 @@
+/* A task's document: arguments with their references filled in, channel, folders. docs/operators.md draws it. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/plan.h"
+#include "base/safepath.h"
+#include "base/util.h"
+#include "sched/exec_impl.h"
+
+static int add_path(struct db *db, const json_t *v, const char *owner, const char *peer, json_t *list)
+{
+	char clean[SAFEPATH_MAX];
+	int own, rc;
+
+	if (!json_is_string(v) || safepath_clean(json_string_value(v), clean, NULL) != 0)
+		return 0;	/* pet-spawn refuses it with the reason */
+	rc = db_run_replaces(db, clean, owner, peer, &own);
+	if (rc == 0 && own && json_array_append_new(list, json_string(json_string_value(v))) != 0)
+		rc = ERR_NOMEM;
+	return rc;
+}
+
+int exec_replace(struct db *db, const json_t *outputs, const char *owner, const char *peer, json_t **replace)
+{
+	json_t *list = json_array(), *v, *one;
+	const char *slot;
+	size_t i;
+	int rc = 0;
+
+	json_object_foreach((json_t *)outputs, slot, v) {
+		if (!json_is_array(v)) {
+			TRY(add_path(db, v, owner, peer, list));
+			continue;
+		}
+		json_array_foreach(v, i, one)
+			TRY(add_path(db, one, owner, peer, list));
+	}
+	*replace = list;
+	list = NULL;
+out:
+	json_decref(list);
+	return rc;
+}
+
+static int fill_args(struct db *db, const struct run_row *r, json_t **args, struct errmsg *em)
+{
+	struct run_texts texts = { 0 };
+	json_t *tmpl = NULL, *context = NULL;
+	struct plan_contexts contexts = { 0 };
+	int rc;
+
+	TRY(db_run_texts(db, r, &texts));
+	tmpl = json_loads(texts.args, 0, NULL);
+	contexts.job = context = json_loads(texts.job_context, 0, NULL);
+	rc = ERR_INTERNAL;
+	if (tmpl && context)
+		rc = plan_fill(args, tmpl, &contexts, r->task_name, r->role, em);
+out:
+	run_texts_clear(&texts);
+	json_decref(tmpl);
+	json_decref(context);
+	return rc;
+}
+
+static json_t *part(const json_t *args, const char *key)
+{
+	json_t *v = json_object_get(args, key);
+
+	return json_is_object(v) ? json_incref(v) : json_object();
+}
+
+static json_t *channel(const struct sched *s, const struct run_row *r)
+{
+	char key[65], address[256];
+	json_t *c;
+
+	util_hex(key, r->key, sizeof(r->key));
+	snprintf(address, sizeof(address), "%s/net.sock", s->conf.run_dir);
+	c = json_pack("{s:s, s:s, s:s}", "scheme", "agent", "address", address, "key", key);
+	explicit_bzero(key, sizeof(key));
+	return c;
+}
+
+static json_t *document(const struct sched *s, const struct run_row *r, const json_t *args)
+{
+	json_t *d = json_pack("{s:i, s:s, s:I, s:I, s:I, s:s, s:s, s:s, s:s, s:o, s:o, s:o, s:I, s:I}", "version", 1,
+			      "job_id", r->job_id, "epoch", (json_int_t)r->epoch, "group", (json_int_t)r->idx,
+			      "attempt", (json_int_t)r->attempt, "task", r->task_name, "self", r->self, "role", r->role,
+			      "operator", r->op, "params", part(args, "params"), "inputs", part(args, "inputs"),
+			      "outputs", part(args, "outputs"), "lease_seconds", (json_int_t)s->conf.lease_seconds,
+			      "threads", (json_int_t)s->conf.threads);
+
+	if (d && r->paired) {
+		json_object_set_new(d, "peer", json_string(r->peer));
+		json_object_set_new(d, "channel", channel(s, r));
+	}
+	return d;
+}
+
+int exec_document(struct sched *s, struct db *db, const struct run_row *r, json_t **doc, json_t **replace, struct errmsg *em)
+{
+	json_t *args = NULL;
+	char *outputs = NULL;
+	int rc;
+
+	*doc = *replace = NULL;
+	if (r->paired && !r->has_key)
+		return errmsg_set(em, ERR_INTERNAL, "NO_KEY", "the group has no channel key");
+	TRY(fill_args(db, r, &args, em));
+	*doc = document(s, r, args);
+	outputs = *doc ? json_dumps(json_object_get(*doc, "outputs"), JSON_COMPACT) : NULL;
+	if (!outputs) {
+		rc = ERR_NOMEM;
+		goto out;
+	}
+	TRY(db_run_outputs(db, r, outputs));
+	rc = exec_replace(db, json_object_get(*doc, "outputs"), r->owner, r->peer, replace);
+out:
+	json_decref(args);
+	free(outputs);
+	return rc;
+}

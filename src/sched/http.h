@@ -1,0 +1,23 @@
+/* Requests to one peer's API over a kept connection, signed with this party's node token. */
+#ifndef PET_SCHED_HTTP_H
+#define PET_SCHED_HTTP_H
+
+#include <jansson.h>
+
+#include "base/err.h"
+#include "base/party.h"
+#include "sched/sched.h"
+
+struct http;
+
+/* http:// is for loopback only; https:// pins the certificates of the peer's party file. */
+int http_new(struct http **out, struct sched *s, const struct party *peer, struct errmsg *em) PET_MUST_USE;
+void http_free(struct http *h);
+/*
+ * 0: the peer answered JSON with *status; ERR_PEER: no answer, or none of its
+ * API (*why says it, borrowed until the next call). *reply is owned, may be NULL.
+ */
+int http_call(struct http *h, const char *method, const char *path, const char *body, long *status, json_t **reply,
+	      const char **why) PET_MUST_USE;
+
+#endif
