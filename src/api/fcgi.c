@@ -2,7 +2,7 @@
  * The FastCGI loop: as many threads as PET_API_THREADS accept and answer, each
  * with its own database connection. libfcgi serves one connection per accepting
  * thread until it is closed, so nginx must not keep connections open
- * (fastcgi_keep_conn off): docs/benchmarks.md has the figures of both ways.
+ * (fastcgi_keep_conn off); docs/benchmarks.md tells what happened when it did.
  *
  * A status call that waits is parked (park.c): it holds a file descriptor, but
  * no thread.
