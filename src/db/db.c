@@ -1,7 +1,6 @@
 #include "db/db.h"
 
 #include <errno.h>
-#include <mysql.h>
 #include <errmsg.h>
 #include <mysqld_error.h>
 #include <pthread.h>
@@ -12,40 +11,10 @@
 
 #include "base/log.h"
 #include "base/util.h"
-#include "db/db_uri.h"
+#include "db/db_impl.h"
 
-#define STMT_SLOTS 512	/* power of two, well above the number of statements in db_*.c */
 #define ARGS_MAX 48
 #define TX_TRIES 12
-
-struct column {
-	char *data;
-	unsigned long cap, len;
-	my_bool null, error;
-	int is_int, is_double;
-	int64_t i;
-	double d;
-};
-
-struct db_rows {
-	struct db *db;
-	const char *sql;
-	MYSQL_STMT *stmt;
-	MYSQL_BIND *bind;
-	struct column *col;
-	unsigned ncol;
-	int rebind;	/* a buffer moved: tell the library before the next fetch */
-	int open;
-};
-
-struct db {
-	MYSQL *conn;
-	struct db_uri uri;
-	struct db_rows *slot[STMT_SLOTS];
-	int in_tx, lost, duplicate;
-	int64_t affected, insert_id;
-	int lose_commits, lose_after;
-};
 
 struct db_arg db_i(int64_t v)
 {
@@ -203,7 +172,7 @@ static int classify(struct db *db, unsigned no, const char *text, const char *sq
 	}
 }
 
-static int stmt_error(struct db_rows *r)
+int db_stmt_error(struct db_rows *r)
 {
 	return classify(r->db, mysql_stmt_errno(r->stmt), mysql_stmt_error(r->stmt), r->sql);
 }
@@ -216,7 +185,7 @@ static int is_int_type(enum enum_field_types t)
 	       t == MYSQL_TYPE_LONGLONG || t == MYSQL_TYPE_INT24 || t == MYSQL_TYPE_YEAR;
 }
 
-static void bind_column(struct db_rows *r, unsigned i)
+void db_bind_column(struct db_rows *r, unsigned i)
 {
 	struct column *c = &r->col[i];
 	MYSQL_BIND *b = &r->bind[i];
@@ -259,9 +228,9 @@ static int bind_columns(struct db_rows *r, MYSQL_RES *meta)
 			if (!c->data)
 				return ERR_NOMEM;
 		}
-		bind_column(r, i);
+		db_bind_column(r, i);
 	}
-	return mysql_stmt_bind_result(r->stmt, r->bind) ? stmt_error(r) : 0;
+	return mysql_stmt_bind_result(r->stmt, r->bind) ? db_stmt_error(r) : 0;
 }
 
 static int prepare(struct db *db, const char *sql, struct db_rows **out)
@@ -278,7 +247,7 @@ static int prepare(struct db *db, const char *sql, struct db_rows **out)
 	if (!r->stmt)
 		goto out;
 	if (mysql_stmt_prepare(r->stmt, sql, strlen(sql))) {
-		rc = stmt_error(r);
+		rc = db_stmt_error(r);
 		goto out;
 	}
 	meta = mysql_stmt_result_metadata(r->stmt);
@@ -339,8 +308,8 @@ static int bind_args(struct db_rows *r, const struct db_arg *args, size_t count)
 	}
 	/* bind_param copies the array, but not what it points to: execute follows at once. */
 	if (count && mysql_stmt_bind_param(r->stmt, b))
-		return stmt_error(r);
-	return mysql_stmt_execute(r->stmt) ? stmt_error(r) : 0;
+		return db_stmt_error(r);
+	return mysql_stmt_execute(r->stmt) ? db_stmt_error(r) : 0;
 }
 
 static int run(struct db *db, struct db_rows **out, const char *sql, const struct db_arg *args, size_t count)
@@ -388,7 +357,7 @@ static int query_once(struct db *db, struct db_rows **out, const char *sql, cons
 
 	TRY(run(db, &r, sql, args, count));
 	if (mysql_stmt_store_result(r->stmt)) {
-		rc = stmt_error(r);
+		rc = db_stmt_error(r);
 		goto out;
 	}
 	r->open = 1;
@@ -457,100 +426,6 @@ int64_t db_insert_id(const struct db *db)
 int db_duplicate(const struct db *db)
 {
 	return db->duplicate;
-}
-
-/* --- rows -------------------------------------------------------------- */
-
-/* A value longer than its buffer: enlarge and fetch that column again. */
-static int refetch(struct db_rows *r, unsigned i)
-{
-	struct column *c = &r->col[i];
-	char *bigger = realloc(c->data, c->len + 1);
-
-	if (!bigger)
-		return ERR_NOMEM;
-	c->data = bigger;
-	c->cap = c->len;
-	bind_column(r, i);
-	r->rebind = 1;
-	return mysql_stmt_fetch_column(r->stmt, &r->bind[i], i, 0) ? stmt_error(r) : 0;
-}
-
-int db_next(struct db_rows *r)
-{
-	int rc;
-
-	if (r->rebind && mysql_stmt_bind_result(r->stmt, r->bind))
-		return stmt_error(r);
-	r->rebind = 0;
-	rc = mysql_stmt_fetch(r->stmt);
-	if (rc == MYSQL_NO_DATA)
-		return 0;
-	if (rc == 1)
-		return stmt_error(r);
-	for (unsigned i = 0; i < r->ncol; i++) {
-		struct column *c = &r->col[i];
-
-		if (!c->data)
-			continue;
-		if (c->null)
-			c->len = 0;
-		if (c->len > c->cap && (rc = refetch(r, i)) != 0)
-			return rc;
-		c->data[c->len] = '\0';
-	}
-	return 1;
-}
-
-void db_done(struct db_rows *r)
-{
-	if (!r || !r->open)
-		return;
-	mysql_stmt_free_result(r->stmt);
-	r->open = 0;
-}
-
-int db_is_null(struct db_rows *r, unsigned col)
-{
-	return r->col[col].null != 0;
-}
-
-int64_t db_int(struct db_rows *r, unsigned col)
-{
-	const struct column *c = &r->col[col];
-
-	if (c->null)
-		return 0;
-	return c->is_int ? c->i : c->is_double ? (int64_t)c->d : strtoll(c->data, NULL, 10);
-}
-
-double db_double(struct db_rows *r, unsigned col)
-{
-	const struct column *c = &r->col[col];
-
-	if (c->null)
-		return 0;
-	return c->is_int ? (double)c->i : c->is_double ? c->d : strtod(c->data, NULL);
-}
-
-const char *db_text(struct db_rows *r, unsigned col)
-{
-	return r->col[col].null || !r->col[col].data ? "" : r->col[col].data;
-}
-
-size_t db_len(struct db_rows *r, unsigned col)
-{
-	return r->col[col].null ? 0 : r->col[col].len;
-}
-
-void db_time(struct db_rows *r, unsigned col, char out[DB_TIME_MAX])
-{
-	const char *t = db_text(r, col);
-
-	if (!*t)
-		out[0] = '\0';
-	else
-		snprintf(out, DB_TIME_MAX, "%.10sT%.15sZ", t, strlen(t) > 11 ? t + 11 : "");
 }
 
 /* --- transactions ------------------------------------------------------ */

@@ -46,9 +46,10 @@ int db_reconcile_views(struct db *db, const char *peer, int64_t recent_s, int64_
 	int rc;
 
 	*next = 0;
-	TRY(db_query(db, &r, VIEW "WHERE j.peer = ? AND j.id > ? AND (j.status IN ('INIT', 'RUNNING') OR "
-		     "j.ended_at > UTC_TIMESTAMP(6) - INTERVAL ? SECOND) ORDER BY j.id LIMIT ?",
-		     DB_ARGS(db_s(peer), db_i(after), db_i(recent_s), db_i(RECONCILE_JOBS_MAX))));
+	TRY(db_query(db, &r, VIEW "JOIN (SELECT id FROM job WHERE status IN ('INIT', 'RUNNING') AND id > ? UNION "
+		     "SELECT id FROM job WHERE ended_at > UTC_TIMESTAMP(6) - INTERVAL ? SECOND AND id > ?) a ON a.id = j.id "
+		     "WHERE j.peer = ? ORDER BY j.id LIMIT ?",
+		     DB_ARGS(db_i(after), db_i(recent_s), db_i(after), db_s(peer), db_i(RECONCILE_JOBS_MAX))));
 	while ((rc = db_next(r)) > 0) {
 		*next = db_int(r, 0);
 		if (json_array_append_new(list, view(db, r)) != 0) {

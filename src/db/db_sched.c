@@ -234,7 +234,7 @@ out:
 static int claim_group(struct db *db, struct job_row *j, struct group_row *g, struct claim *c)
 {
 	int granter_is_peer = j->peer[0] && g->peer_tasks > 0 && g->own_tasks > 0 && strcmp(j->peer, j->self) < 0;
-	int64_t free_slots;
+	int64_t free_slots, asking;
 	int rc;
 
 	if (g->state == GROUP_READY)
@@ -242,7 +242,9 @@ static int claim_group(struct db *db, struct job_row *j, struct group_row *g, st
 	if (!granter_is_peer)
 		return grant_here(db, j, g, c);
 	TRY(slot_free(db, &free_slots));
-	if (free_slots == 0) {
+	/* Whoever asks must be able to use the answer: not more questions than free slots. */
+	TRY(db_query_int(db, &asking, "SELECT COUNT(*) FROM job_group WHERE state = 'RESERVING' AND own_tasks > 0", DB_NOARGS));
+	if (free_slots <= asking) {
 		c->full = 1;
 		goto out;
 	}
