@@ -215,10 +215,14 @@ home_status() { # one line per process; fails when one is dead
   local home=$1 p rc=0 party runtime
   party=$(home_get "$home" party)
   runtime=$(home_get "$home" runtime)
+  if [ ! -d "$runtime" ]; then echo "$party stopped"; return 1; fi
   if mariadb_alive "$runtime/db"; then echo "$party mariadbd up"; else echo "$party mariadbd DEAD (log: $home/log/mariadbd.log)"; rc=1; fi
   for p in $HOME_PROCESSES; do
     if proc_alive "$home" "$p"; then
       echo "$party $p up"
+    elif [ ! -f "$home/pid/$p" ]; then
+      echo "$party $p not started"
+      rc=1
     else
       echo "$party $p DEAD (log: $home/log/$p.log)"
       rc=1

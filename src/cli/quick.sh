@@ -111,7 +111,12 @@ case ${2:-start} in
     grant
     run_job
     ;;
-  stop) home_stop "$A"; home_stop "$B"; echo "stopped" ;;
+  stop)
+    home_stop "$A"
+    home_stop "$B"
+    rmdir "$(runtime_folder)"
+    echo "stopped"
+    ;;
   status)
     rc=0
     for home in "$A" "$B"; do

@@ -31,7 +31,8 @@ mariadb_start() {
   mkdir -p "$dir"
   if [ ! -d "$dir/data/mysql" ]; then
     rm -rf "$dir/data.new"
-    mariadb-install-db --no-defaults --user="$user" --datadir="$dir/data.new" --skip-test-db --skip-name-resolve \
+    # --force: without it, a machine whose own name does not resolve is refused.
+    mariadb-install-db --no-defaults --force --user="$user" --datadir="$dir/data.new" --skip-test-db --skip-name-resolve \
       --auth-root-authentication-method=socket --auth-root-socket-user="$user" >"$dir/db.log" 2>&1 || {
       echo "mariadb-install-db failed; see $dir/db.log" >&2; return 70; }
     mv "$dir/data.new" "$dir/data"
