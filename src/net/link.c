@@ -194,6 +194,7 @@ static void link_free_parts(struct link *l)
 	ring_fini(&l->tx);
 	ring_fini(&l->rx);
 	waiter_fini(&l->waiter);
+	pthread_mutex_destroy(&l->io);
 	explicit_bzero(l->conf.key, sizeof(l->conf.key));
 	free(l);
 }
@@ -224,6 +225,7 @@ static int link_new(const struct link_conf *conf, struct chan *root, uint16_t st
 		return ERR_NOMEM;
 	}
 	l->fd = -1;
+	pthread_mutex_init(&l->io, NULL);
 	l->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	l->conf = *conf;
 	l->conf.id.stream = stream;
@@ -254,7 +256,8 @@ out:
 
 static void link_published(struct chan *c)
 {
-	link_kick(c->impl);
+	if (!link_send_now(c->impl))
+		link_kick(c->impl);
 }
 
 /* New credit is worth a frame once a quarter of the window is free again. */

@@ -34,7 +34,13 @@ struct link {
 	_Atomic int up;			/* was connected at least once */
 	_Atomic int done;		/* both ends have everything and have closed */
 
-	/* The helper thread's own. */
+	/*
+	 * Who holds io may write: the helper thread, except while it sleeps in
+	 * poll; then the channel's user sends small things by itself, which
+	 * saves a thread switch per round. The rest below is the helper's own.
+	 */
+	pthread_mutex_t io;
+	int live;			/* under io: there is a connection */
 	int fd;
 	uint8_t session[WIRE_SESSION], peer_session[WIRE_SESSION];
 	int peer_known;
@@ -59,5 +65,7 @@ int link_pump(struct link *l) PET_MUST_USE;
 /* A new connection is authenticated; forget the old one's half-sent frames and start at the peer's offset. */
 void link_restart(struct link *l, const struct wire_hello *peer);
 void link_kick(struct link *l);
+/* By the channel's user: 1 when everything published is out; 0: the helper thread has to do it. */
+int link_send_now(struct link *l) PET_MUST_USE;
 
 #endif

@@ -14,6 +14,8 @@
 #define ABORT_MS 500
 /* Turns of writing before reading gets one, and the other way round. */
 #define TURNS 4
+/* Bytes to send up to which a send counts as part of a round, not as bulk. */
+#define SMALL ((uint64_t)64 << 10)
 
 void link_restart(struct link *l, const struct wire_hello *peer)
 {
@@ -372,7 +374,9 @@ static int sleep_until_needed(struct link *l, int all_out, short *events)
 	/* What was published between the last write and the store above raised no wake-up. */
 	if (all_out && (has_output(l) || atomic_load(&l->stop)))
 		nap = 0;
+	pthread_mutex_unlock(&l->io);
 	n = poll(p, 2, (int)nap);
+	pthread_mutex_lock(&l->io);
 	atomic_store(&l->awake, 1);
 	*events = n > 0 ? p[0].revents : 0;
 	if (n > 0 && p[1].revents)
@@ -401,7 +405,20 @@ static int pump_once(struct link *l)
 	return rc ? rc : 1;
 }
 
-int link_pump(struct link *l)
+int link_send_now(struct link *l)
+{
+	int rc = 0;
+
+	if (pthread_mutex_trylock(&l->io) != 0)
+		return 0;
+	/* Bulk is the helper's: it overlaps with what the user does next. */
+	if (l->live && !atomic_load(&l->stop) && atomic_load(&l->tx.head) - l->sent <= SMALL)
+		rc = write_some(l);
+	pthread_mutex_unlock(&l->io);
+	return rc == 1;
+}
+
+static int pump(struct link *l)
 {
 	int rc, stop;
 
@@ -418,5 +435,17 @@ int link_pump(struct link *l)
 	/* Nothing of a connection that ends after both sides have everything is missed. */
 	if (rc == ERR_IO && l->done_sent)
 		return 0;
+	return rc;
+}
+
+int link_pump(struct link *l)
+{
+	int rc;
+
+	pthread_mutex_lock(&l->io);
+	l->live = 1;
+	rc = pump(l);
+	l->live = 0;
+	pthread_mutex_unlock(&l->io);
 	return rc;
 }

@@ -65,7 +65,9 @@ static int wait_handed(struct netd *nd, struct slot *s, int fd, int64_t deadline
 		if (n < 0)
 			continue;
 		if (p[0].revents) {
+			pthread_mutex_lock(&nd->mu);
 			*out = s->tls;
+			pthread_mutex_unlock(&nd->mu);
 			return 0;
 		}
 		if (p[1].revents || p[2].revents)
