@@ -85,7 +85,11 @@ static void setup(const char *op_user)
 	snprintf(path, sizeof(path), "%s/run", dir);
 	setenv("PET_RUN_DIR", path, 1);
 	setenv("PET_OP_USER", op_user, 1);
-	setenv("PET_OPERATOR_DIR", getenv("abs_top_builddir"), 1);
+	/* the build may be in a folder that only this user can enter */
+	snprintf(path, sizeof(path), "%s/ops", dir);
+	CHECK_INT(mkdir(path, 0755), 0);
+	setenv("PET_OPERATOR_DIR", path, 1);
+	sh("cp \"$abs_top_builddir\"/op-test \"$abs_top_builddir\"/op-psi ops/");
 	setenv("PET_TEST_OPERATORS", "1", 1);
 	sh("printf 'id,x\\n1,2\\n' > data/in.csv");
 	daemon_start();
@@ -239,16 +243,13 @@ TEST(life) { whole_life("root", (int)geteuid()); }
 /* As root, operators become another user, which must be able to run the program from here. */
 TEST(drops_user)
 {
-	char cmd[600];
 	struct task_id id = task(1);
 	struct errmsg em;
 	json_t *record = NULL;
 	uint64_t beat = 0;
 
-	snprintf(cmd, sizeof(cmd), "setpriv --reuid 65534 --regid 65534 --clear-groups %s/op-test --version >/dev/null 2>&1",
-		 getenv("abs_top_builddir"));
-	if (geteuid() != 0 || system(cmd) != 0) {
-		printf("# skipped: needs root, and a build folder that other users can enter\n");
+	if (geteuid() != 0) {
+		printf("# skipped: needs root\n");
 		return;
 	}
 	whole_life("nobody", 65534);
