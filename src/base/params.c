@@ -15,7 +15,8 @@ struct check {
 
 /* The nearest known name, gathered while looking. */
 struct nearest {
-	const char *to, *best;
+	const char *to;
+	char best[MISSION_NAME_MAX];
 	unsigned distance;
 };
 
@@ -41,15 +42,15 @@ static void candidate(struct nearest *n, const char *name)
 {
 	unsigned d = util_distance(n->to, name);
 
-	if (!n->best || d < n->distance) {
-		n->best = name;
+	if (!n->best[0] || d < n->distance) {
+		snprintf(n->best, sizeof(n->best), "%s", name);
 		n->distance = d;
 	}
 }
 
 static int unknown(const char *path, const struct nearest *n, struct errmsg *em)
 {
-	if (!n->best)
+	if (!n->best[0])
 		return errmsg_set(em, ERR_INPUT, "UNKNOWN_PARAMETER", "%s: unknown key: nothing is expected here", path);
 	return errmsg_set(em, ERR_INPUT, "UNKNOWN_PARAMETER", "%s: unknown key; did you mean '%s'?", path, n->best);
 }
@@ -75,6 +76,41 @@ static int find_param(const struct check *c, int role, const char *name, int par
 		}
 	}
 	return found;
+}
+
+/* Looks for a key, or for a slot below one, among the mission's references to the request. */
+struct wanted {
+	int role;		/* -1: the common parameters */
+	const char *part;	/* "inputs", "outputs", or NULL for the keys beside them */
+	struct nearest *n;
+	int found;
+};
+
+static int compare_ref(void *arg, const struct mission_task *t, const struct params_ref *ref)
+{
+	struct wanted *w = arg;
+	enum params_ref_where elsewhere = w->role < 0 ? PARAMS_REF_OWN : PARAMS_REF_COMMON;
+	const char *at = ref->path;
+	char name[PARAMS_PATH];
+	size_t part = w->part ? strlen(w->part) : 0;
+
+	if (ref->where == elsewhere || (w->role >= 0 && t->role != (unsigned)w->role))
+		return 0;
+	if (part && (strncmp(at, w->part, part) != 0 || at[part] != '.'))
+		return 0;
+	at += part ? part + 1 : 0;
+	snprintf(name, sizeof(name), "%.*s", (int)strcspn(at, "."), at);
+	candidate(w->n, name);
+	w->found |= strcmp(name, w->n->to) == 0;
+	return 0;
+}
+
+/* What the mission reads from the request itself, of any type. */
+static int find_ref(const struct check *c, int role, const char *part, struct nearest *n)
+{
+	struct wanted w = { role, part, n, 0 };
+
+	return params_refs(c->m, compare_ref, &w) == 0 && w.found;
 }
 
 /* The mission's own args give it at every task that would take it. */
@@ -143,7 +179,7 @@ static int check_common_keys(const struct check *c)
 			return errmsg_set(c->em, ERR_INPUT, "BAD_PARAMETER", "%s: means the same as '%s', which stands there too", path, n.to);
 		candidate(&n, "party_a");
 		candidate(&n, "party_b");
-		if (!find_param(c, -1, n.to, 0, &n))
+		if (!find_param(c, -1, n.to, 0, &n) && !find_ref(c, -1, NULL, &n))
 			return misplaced(c, -1, n.to, path, &n);
 	}
 	return 0;
@@ -167,7 +203,7 @@ static int check_section_keys(const struct check *c, int role)
 		}
 		candidate(&n, "inputs");
 		candidate(&n, "outputs");
-		if (!find_param(c, role, n.to, 1, &n))
+		if (!find_param(c, role, n.to, 1, &n) && !find_ref(c, role, NULL, &n))
 			return misplaced(c, role, n.to, path, &n);
 	}
 	return 0;
@@ -199,7 +235,7 @@ static int check_slots(const struct check *c, int role, const char *part)
 			}
 		}
 		snprintf(path, sizeof(path), "mission_params.%s.%s.%.64s", mission_role_names[role], part, slot);
-		if (!found)
+		if (!found && !find_ref(c, role, part, &n))
 			return unknown(path, &n, c->em);
 	}
 	return 0;
@@ -304,6 +340,22 @@ static int check_args(const struct check *c, const struct mission_task *t)
 	return 0;
 }
 
+/* What the mission reads must be there: otherwise the job would fail only when that task starts. */
+static int check_ref(void *arg, const struct mission_task *t, const struct params_ref *ref)
+{
+	const struct check *c = arg;
+	const char *role = mission_role_names[t->role];
+	int own = ref->where != PARAMS_REF_COMMON;
+
+	if (own && params_follow(json_object_get(c->params, role), ref->path))
+		return 0;
+	if (ref->where != PARAMS_REF_OWN && (params_follow(c->params, ref->path) ||
+	    (strcmp(ref->path, "objective") == 0 && get_param(c->params, ref->path))))
+		return 0;
+	return errmsg_set(c->em, ERR_INPUT, "MISSING_PARAMETER", "mission_params.%s%s%.100s is missing: task %s of mission %s refers to it",
+			  own ? role : "", own ? "." : "", ref->path, t->name, c->m->name);
+}
+
 static int check_task(const struct check *c, const struct mission_task *t)
 {
 	int rc;
@@ -332,7 +384,7 @@ int params_check(const struct mission *m, const json_t *tables, const json_t *mi
 	}
 	for (unsigned i = 0; i < m->task_count; i++)
 		TRY(check_task(&c, &m->task[i]));
-	rc = 0;
+	rc = params_refs(m, check_ref, &c);
 out:
 	return rc;
 }

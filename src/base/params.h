@@ -13,8 +13,9 @@
 /*
  * `tables` is the object operator → `--describe` document. Parameters that a
  * table declares common stand beside party_a and party_b, the per-party ones
- * and `inputs` / `outputs` below them; what a task's `args` give need not (and
- * what nobody declares may not) stand in the request.
+ * and `inputs` / `outputs` below them; what a task's `args` give need not stand
+ * in the request, what they refer to by ${job_context…} must, and what nobody
+ * declares or refers to may not.
  */
 int params_check(const struct mission *m, const json_t *tables, const json_t *mission_params,
 		 struct errmsg *em) PET_MUST_USE;

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/buf.h"
+#include "base/params_impl.h"
 #include "base/plan.h"
 #include "base/plan_impl.h"
 
@@ -24,24 +25,6 @@ static int bad(const struct filler *f, const char *ref, const char *what)
 			  f->path, ref, what);
 }
 
-/* Follows a.b.c from root; NULL when a part is missing. Borrowed. */
-static const json_t *follow(const json_t *root, const char *dotted)
-{
-	char part[REF_MAX];
-
-	while (root) {
-		size_t n = strcspn(dotted, ".");
-
-		memcpy(part, dotted, n);
-		part[n] = '\0';
-		root = json_object_get(root, part);
-		if (dotted[n] == '\0')
-			return root;
-		dotted += n + 1;
-	}
-	return NULL;
-}
-
 /* The name behind `prefix`, or NULL. */
 static const char *behind(const char *ref, const char *prefix)
 {
@@ -58,15 +41,15 @@ static int resolve(const struct filler *f, const char *ref, const json_t **out)
 	if ((name = behind(ref, "job_context."))) {
 		const json_t *job = f->contexts->job;
 
-		*out = follow(job, name);
+		*out = params_follow(job, name);
 		if (!*out)
-			*out = follow(json_object_get(job, f->role), name);
+			*out = params_follow(json_object_get(job, f->role), name);
 		if (!*out)
-			*out = follow(json_object_get(job, "common"), name);
+			*out = params_follow(json_object_get(job, "common"), name);
 	} else if ((name = behind(ref, "mission_context."))) {
-		*out = follow(f->contexts->mission, name);
+		*out = params_follow(f->contexts->mission, name);
 	} else if ((name = behind(ref, "global_config."))) {
-		*out = follow(f->contexts->global, name);
+		*out = params_follow(f->contexts->global, name);
 	} else {
 		return bad(f, ref, "a reference begins with job_context., mission_context. or global_config.");
 	}

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/plan.h"
 #include "db/db_step.h"
 
 #define BATCH 32
@@ -171,7 +172,7 @@ static json_t *result_of(const char *text, int own)
 	return all ? all : json_object();
 }
 
-static int add_results(struct db *db, const struct run_row *run, json_t *context)
+static int add_results(struct db *db, const struct run_row *run, json_t *results)
 {
 	struct db_rows *r = NULL;
 	int rc;
@@ -180,7 +181,7 @@ static int add_results(struct db *db, const struct run_row *run, json_t *context
 		     "JOIN job j ON j.id = t.job WHERE j.job_id = ? AND g.state = 'DONE' AND t.result IS NOT NULL",
 		     DB_ARGS(db_s(run->job_id))));
 	while ((rc = db_next(r)) > 0)
-		json_object_set_new(context, db_text(r, 0), result_of(db_text(r, 1), db_int(r, 2) != 0));
+		json_object_set_new(results, db_text(r, 0), result_of(db_text(r, 1), db_int(r, 2) != 0));
 out:
 	db_done(r);
 	return rc;
@@ -189,7 +190,7 @@ out:
 int db_run_texts(struct db *db, const struct run_row *run, struct run_texts *out)
 {
 	struct db_rows *r = NULL;
-	json_t *context = json_object(), *request = NULL;
+	json_t *context = NULL, *results = json_object(), *request = NULL;
 	int rc;
 
 	memset(out, 0, sizeof(*out));
@@ -201,15 +202,14 @@ int db_run_texts(struct db *db, const struct run_row *run, struct run_texts *out
 	}
 	out->args = strdup(db_text(r, 0));
 	request = json_loads(db_text(r, 1), 0, NULL);
-	json_object_set_new(context, "job_id", json_string(run->job_id));
-	if (json_object_get(request, "mission_params"))
-		json_object_set(context, "mission_params", json_object_get(request, "mission_params"));
-	TRY(add_results(db, run, context));
+	TRY(add_results(db, run, results));
+	TRY(plan_job_context(&context, run->job_id, json_object_get(request, "mission_params"), run->role, results));
 	out->job_context = json_dumps(context, JSON_COMPACT);
 	rc = out->args && out->job_context ? 0 : ERR_NOMEM;
 out:
 	db_done(r);
 	json_decref(context);
+	json_decref(results);
 	json_decref(request);
 	if (rc != 0)
 		run_texts_clear(out);

@@ -24,7 +24,7 @@ int db_run_list(struct db *db, const struct sched_who *w, struct run_row **out, 
 /* What the document needs besides: the arguments and the results of finished tasks, as JSON texts. Owned. */
 struct run_texts {
 	char *args;	/* plan.h's template */
-	char *job_context;	/* {"job_id", "mission_params", task name: results …} */
+	char *job_context;	/* of the task's role: plan_job_context */
 };
 int db_run_texts(struct db *db, const struct run_row *r, struct run_texts *out) PET_MUST_USE;
 void run_texts_clear(struct run_texts *t);

@@ -34,7 +34,7 @@ mariadb_start() {
     # --force: without it, a machine whose own name does not resolve is refused.
     mariadb-install-db --no-defaults --force --user="$user" --datadir="$dir/data.new" --skip-test-db --skip-name-resolve \
       --auth-root-authentication-method=socket --auth-root-socket-user="$user" >"$dir/db.log" 2>&1 || {
-      echo "mariadb-install-db failed; see $dir/db.log" >&2; return 70; }
+      tail -n 5 "$dir/db.log" >&2; echo "mariadb-install-db failed; see $dir/db.log" >&2; return 70; }
     mv "$dir/data.new" "$dir/data"
   fi
   rm -f "$dir/db.pid"

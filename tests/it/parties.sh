@@ -24,7 +24,8 @@ parties_setup() {
     dir=$PET_IT_DIR
   else
     dir=$(mktemp -d /tmp/pit.XXXXXX)
-    trap 'rm -rf "$dir"' EXIT
+    trap 'exit 1' INT TERM
+    trap parties_remove EXIT
     mkdir -p "$dir/inst" "$dir/ops" "$dir/src" && chmod 755 "$dir"
     MAKEFLAGS= make -s -C "$abs_top_builddir" install prefix="$dir/inst" exec_prefix="$dir/inst" \
       systemdsystemunitdir="$dir/inst/systemd" >"$dir/install.log" 2>&1 || { cat "$dir/install.log" >&2; exit 1; }
@@ -36,21 +37,47 @@ parties_setup() {
     # Servers do not run as root. The user may not be able to read the checkout, so everything it needs is in $dir.
     if [ "$(id -u)" = 0 ]; then
       chown -R nobody "$dir"
-      (cd / && setpriv --reuid=nobody --regid="$(id -g nobody)" --clear-groups \
-        env HOME=/ USER=nobody bash "$dir/src/it/${0##*/}" "$@")
-      exit
+      parties_as_nobody "$@"
+      exit $?
     fi
   fi
   trap parties_end EXIT
   trap 'exit 1' INT TERM
-  INST=$dir/inst A=$dir/a B=$dir/b
+  parties_names
   export PET_OPERATOR_DIR=$dir/ops PET_MISSION_DIR=$dir/missions
+}
+
+parties_names() {
+  INST=$dir/inst A=$dir/a B=$dir/b
   . "$INST/share/petplatform/mariadb.sh"
   . "$INST/share/petplatform/home.sh"
 }
 
+# The inner shell ends the homes. A signal is passed on to it, and $dir stays until it is gone; if it died without
+# cleaning up, the homes are ended here.
+parties_as_nobody() {
+  local inner rc=1
+  (cd / && exec setpriv --reuid=nobody --regid="$(id -g nobody)" --clear-groups \
+    env HOME=/ USER=nobody bash "$dir/src/it/${0##*/}" "$@") &
+  inner=$!
+  trap 'kill "$inner" 2>/dev/null' INT TERM
+  while kill -0 "$inner" 2>/dev/null; do wait "$inner"; rc=$?; done
+  return $rc
+}
+
+parties_remove() {
+  trap '' INT TERM
+  if [ -d "$dir/a" ] || [ -d "$dir/b" ]; then
+    parties_names
+    home_stop "$A" >/dev/null 2>&1
+    home_stop "$B" >/dev/null 2>&1
+  fi
+  [ -n "${PET_IT_KEEP:-}" ] || rm -rf "$dir"
+}
+
 parties_end() {
   local p
+  trap '' INT TERM
   for p in "$A" "$B"; do
     [ -z "${PET_IT_KEEP:-}" ] || tail -n 40 "$p"/log/*.log | sed 's/^/# /'
     home_stop "$p" >/dev/null 2>&1
@@ -93,17 +120,26 @@ top_field() { grep -o "\"$1\": *\"[^\"]*\"" | head -n 1 | sed 's/.*: *"//; s/"$/
 submit() { api "$1" /job/submit "$2" | top_field job_id; }	# HOME BODY: the job's id
 status_of() { api "$1" "/job/status?job_id=$2" | top_field status; }
 
-wait_status() { # HOME JOB SECONDS PATTERN: prints the status once it matches, or the last one
+wait_status() { # HOME JOB SECONDS PATTERN: prints the status once it matches or has ended, or the last one
   local s i
-  for ((i = 0; i < $3 * 5; i++)); do
+  for ((i = 0; i < $3 * 10; i++)); do
     s=$(status_of "$1" "$2")
     # shellcheck disable=SC2254
-    case $s in $4) break ;; esac
-    sleep 0.2
+    case $s in $4 | SUCCESS | FAILED | CANCELED) break ;; esac
+    sleep 0.1
   done
   echo "$s"
 }
 wait_end() { wait_status "$1" "$2" "${3:-60}" "@(SUCCESS|FAILED|CANCELED)"; }
+wait_epoch() { # HOME JOB EPOCH: prints the epoch once the rerun has arrived there, or the last one
+  local e i
+  for ((i = 0; i < 200; i++)); do
+    e=$(sql_at "$1" "SELECT epoch FROM job WHERE job_id = '$2'")
+    [ "$e" = "$3" ] && break
+    sleep 0.1
+  done
+  echo "$e"
+}
 
 sql_at() { mariadb_sql "$(home_get "$1" runtime)/db" petplatform "$2"; }	# HOME STATEMENT
 grant_at() { # HOME MISSION INPUT: the other party may run MISSION on INPUT

@@ -153,6 +153,47 @@ TEST(several_operators)
 	CHECK_STR(em.local, "mission m, task a: args.nope: operator psi has no such parameter");
 }
 
+#define REFS(args) HEAD "- {name: a, class: psi, party: party_a, args: {column_name: id, " args ", inputs: {data: x}}}\n" \
+	"- {name: b, class: psi, party: party_b, args: {column_name: id, inputs: {data: x}}}\n"
+
+static const struct { const char *yaml, *params, *want; } refs[] = {
+	{ REFS("batch: '${job_context.size}'"), "{'party_a': {'size': 5}}", NULL },
+	{ REFS("batch: '${job_context.size}'"), "{'size': null}", NULL },
+	{ REFS("batch: '${job_context.size}'"), "{'size': {'deep': [1]}, 'party_a': {'size': 'x'}, 'party_b': {}}", NULL },
+	{ REFS("batch: '${job_context.size}'"), "{'party_b': {'size': 5}}", "mission_params.party_b.size: unknown key; did you mean 'inputs'?" },
+	{ REFS("batch: '${job_context.size}'"), "{'party_a': {'sizes': 5}}", "mission_params.party_a.sizes: unknown key; did you mean 'size'?" },
+	{ REFS("batch: '${job_context.size}'"), "{}", "mission_params.party_a.size is missing: task a of mission m refers to it" },
+	{ REFS("batch: '${job_context.size.deep}'"), "{'size': {'deep': 1}}", NULL },
+	{ REFS("batch: '${job_context.size.deep}'"), "{'size': 3}", "mission_params.party_a.size.deep is missing: task a of mission m refers to it" },
+	{ REFS("batch: '${job_context.mission_params.size}'"), "{'size': 1}", NULL },
+	{ REFS("batch: '${job_context.mission_params.size}'"), "{'party_a': {'size': 1}}", "mission_params.party_a.size: unknown key" },
+	{ REFS("batch: '${job_context.mission_params.size}'"), "{}", "mission_params.size is missing: task a" },
+	{ REFS("batch: '${job_context.mission_params.party_a.size}'"), "{'party_a': {'size': 1}}", NULL },
+	{ REFS("batch: '${job_context.mission_params.party_a.size}'"), "{'size': 1}", "mission_params.size: unknown key" },
+	{ REFS("batch: '${job_context.mission_params.party_a.size}'"), "{}", "mission_params.party_a.size is missing: task a" },
+	{ REFS("batch: '${job_context.mission_params.party_b.size}'"), "{'party_b': {'size': 1}}", "mission_params.party_b.size: unknown key" },
+	{ REFS("config: ['x', {y: 'a ${job_context.w1} b ${job_context.w2}'}]"), "{'w1': 1, 'party_a': {'w2': 2}}", NULL },
+	{ REFS("config: ['x', {y: 'a ${job_context.w1} b ${job_context.w2}'}]"), "{'w1': 1}", "mission_params.party_a.w2 is missing" },
+	{ REFS("config: ['$${job_context.w1} ${job_context.b.w1} ${job_context.job_id} ${mission_context.w1}']"), "{}", NULL },
+	{ REFS("config: ['$${job_context.w1} ${job_context.b.w1} ${job_context.job_id} ${mission_context.w1}']"), "{'w1': 1}", "mission_params.w1: unknown key" },
+	{ REFS("config: ['${job_context.mission_params}', '${job_context.mission_params.party_a}', '${job_context.common}']"), "{}", NULL },
+	{ REFS("objective: '${job_context.objective}'"), "{'objective:': 'o'}", NULL },
+	{ REFS("outputs: {data: '${job_context.mission_params.party_a.outputs.final}'}"), "{'party_a': {'outputs': {'final': 'f'}}}", NULL },
+	{ REFS("outputs: {data: '${job_context.mission_params.party_a.outputs.final}'}"), "{'party_a': {'outputs': {'finale': 'f'}}}", "mission_params.party_a.outputs.finale: unknown key; did you mean 'final'?" },
+	{ REFS("outputs: {data: '${job_context.mission_params.party_a.outputs.final}'}"), "{'party_a': {'final': 'f'}}", "mission_params.party_a.final: unknown key" },
+	{ REFS("batch: '${job_context.si'"), "{'si': 1}", "mission_params.si: unknown key" },
+	{ REFS("batch: '${job_context.}'"), "{}", "is missing: task a" },
+};
+
+/* What the mission itself reads from the request may stand there, of any type, and must. */
+TEST(references)
+{
+	for (size_t i = 0; i < sizeof(refs) / sizeof(refs[0]); i++) {
+		CHECK_INT(check(refs[i].yaml, T, refs[i].params), refs[i].want ? ERR_INPUT : 0);
+		CHECK_HAS(em.local, refs[i].want ? refs[i].want : "");
+	}
+}
+
 /* Long and strange names never overrun a message. */
 TEST(hostile_names)
 {
@@ -174,4 +215,4 @@ TEST(hostile_names)
 	json_decref(params);
 }
 
-TEST_MAIN(CASE(accepted), CASE(refused), CASE(public_text), CASE(several_operators), CASE(hostile_names))
+TEST_MAIN(CASE(accepted), CASE(refused), CASE(public_text), CASE(several_operators), CASE(references), CASE(hostile_names))
