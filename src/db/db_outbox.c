@@ -171,6 +171,13 @@ static int start_refused(struct db *db, struct job_row *j, struct group_row *g, 
 	int rc;
 
 	TRY(slot_give(db, g->reservation));
+	/* It is at work or beyond there: this party has forgotten that attempt, and the next one replaces it. */
+	if (strcmp(text(a->reply, "code", ""), "NOT_WAITING") == 0) {
+		g->attempt++;
+		for (unsigned i = 0; i < j->task_count; i++)
+			if (j->task[i].group == g)
+				j->task[i].attempt = g->attempt;
+	}
 	g->state = GROUP_READY;
 	g->reservation[0] = '\0';
 	g->has_key = 0;
@@ -220,6 +227,8 @@ static int refused_message(struct db *db, struct job_row *j, const struct answer
 		  text(a->reply, "error_code", ""));
 	if (a->http == 404) {
 		snprintf(message, sizeof(message), "%.64s no longer knows the job", j->peer);
+		if (!job_state_ended(j->status))
+			j->accepted = ACCEPT_NO;	/* a rerun submits it again */
 		return end_alone(db, j, "PEER_FORGOT", message, a->actor);
 	}
 	snprintf(message, sizeof(message), "%.64s refused a message (%.24s): %.200s", j->peer, a->row->kind,

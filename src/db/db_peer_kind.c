@@ -270,6 +270,12 @@ int peer_start(struct db *db, struct peer_msg *m)
 		return not_started(db, m, 0, "ENDED", "the job or this attempt has ended here");
 	if (strcmp(g->reservation, a.id) == 0 && attempt == g->attempt)
 		return started(m);	/* said before; the answer was lost */
+	/* The leader has given up what this party knows of: an older attempt, when this database came from a backup. */
+	if (!m->again && attempt > g->attempt && !group_state_committed(g->state) && g->state != GROUP_WAITING) {
+		g->attempt = attempt;
+		g->state = GROUP_WAITING;
+		TRY(step_next_attempt(db, m->job, g, m->sender, "the leader is at a newer attempt"));
+	}
 	if (m->again || g->state != GROUP_WAITING)
 		return not_started(db, m, 1, "NOT_WAITING", "the group is not waiting for a start here");
 	if (!depends_done(m->job, g) || g->runs)

@@ -73,7 +73,7 @@ int db_sched_leases(struct db *db, const struct sched_who *w, struct lease_row *
 	*count = 0;
 	/* A lease that nobody holds, of a group that ought to have one, is anybody's. */
 	TRY(db_query(db, &r, "SELECT id, lease_gen, lease_beat, lease_owner FROM job_group WHERE state IN "
-		     "('RUNNING', 'PREPARED', 'COMMITTED', 'PUBLISHING') AND lease_owner <> ?", DB_ARGS(db_s(w->id))));
+		     "('RUNNING', 'PREPARED', 'COMMITTED', 'PUBLISHING') AND COALESCE(lease_owner, '') <> ?", DB_ARGS(db_s(w->id))));
 	while ((rc = db_next(r)) > 0) {
 		bigger = realloc(list, (n + 1) * sizeof(*list));
 		if (!bigger) {
@@ -108,7 +108,7 @@ static int take_over_tx(struct db *db, void *arg)
 	const struct take_over *a = arg;
 	int rc;
 
-	TRY(db_exec_one(db, "UPDATE job_group SET lease_owner = ?, lease_gen = lease_gen + 1 WHERE id = ? AND lease_owner = ? "
+	TRY(db_exec_one(db, "UPDATE job_group SET lease_owner = ?, lease_gen = lease_gen + 1 WHERE id = ? AND COALESCE(lease_owner, '') = ? "
 			"AND lease_gen = ? AND lease_beat = ?",
 			DB_ARGS(db_s(a->w->id), db_i(a->l->group), db_s(a->l->owner), db_i(a->l->gen), db_i(a->l->beat))));
 	rc = db_exec(db, "UPDATE run SET owner = ? WHERE job_group = ? AND owner = ?",

@@ -78,8 +78,11 @@ static int end_tasks(struct db *db, struct job_row *j, const struct group_row *g
 	for (unsigned i = 0; i < j->task_count; i++) {
 		struct task_row *t = &j->task[i];
 
-		if (t->group != g || t->status == TASK_FAILED || t->status == TASK_SUCCESS || t->status == to)
+		/* Of a committed group only a database from a backup knows a failure: it was of an earlier attempt. */
+		if (t->group != g || (t->status == TASK_FAILED && to != TASK_SUCCESS) || t->status == TASK_SUCCESS || t->status == to)
 			continue;
+		if (to == TASK_SUCCESS)
+			t->code[0] = t->message[0] = t->local[0] = '\0';
 		TRY(row_save_task(db, j, t, to, actor));
 	}
 out:

@@ -59,11 +59,11 @@ static int look_at_lease(struct loop *l, const struct lease_row *row)
 		k->since = now;
 		return 0;
 	}
-	if (now - k->since < l->s->conf.take_over_ms)
+	if (row->owner[0] && now - k->since < l->s->conf.take_over_ms)
 		return 0;
 	rc = db_sched_take_over(l->db, &l->s->who, row);
 	if (rc == 0)
-		log_notice("took over a group of scheduler %s, which is silent", row->owner);
+		log_notice("took over a group of %s%s", row->owner[0] ? "a silent scheduler, " : "nobody", row->owner);
 	return rc == ERR_CONFLICT ? 0 : rc;
 }
 

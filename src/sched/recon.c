@@ -14,7 +14,7 @@ struct recon {
 	const char *peer;
 	int64_t after;		/* jobs.id where the page begins */
 	unsigned rounds;
-	json_t *before;		/* job_id -> [ours, theirs] that differed in the last round, nothing being under way */
+	json_t *before;		/* job_id -> the step that the last round asked for, nothing being under way */
 };
 
 struct recon *recon_new(const struct sched_who *who, const char *peer)
@@ -99,7 +99,7 @@ static enum mend look_at_groups(enum recon_role role, const json_t *mine, const 
 			continue;
 		m->group = (int64_t)i;
 		m->their_attempt = vb.attempt;
-		log_notice("job %s group %zu: %s", m->job_id, i, recon_gaction_name(act));
+		log_debug("job %s group %zu: %s", m->job_id, i, recon_gaction_name(act));
 		return mend_of_group[act];
 	}
 	return MEND_NONE;
@@ -114,24 +114,27 @@ static enum mend decide(const json_t *mine, const json_t *theirs, struct mend_jo
 	if (act == RECON_ACCEPTED && is_true(mine, "accepted"))
 		act = RECON_NONE;
 	if (act != RECON_NONE)
-		log_notice("job %s: %s here, %s at %s: %s", m->job_id, recon_state_name(a.state), recon_state_name(b.state), m->peer,
+		log_debug("job %s: %s here, %s at %s: %s", m->job_id, recon_state_name(a.state), recon_state_name(b.state), m->peer,
 			   recon_action_name(act));
-	if (act == RECON_NONE && a.state == RECON_RUNNING && b.state == RECON_RUNNING && a.epoch == b.epoch)
+	/* A follower is INIT until a start comes: its groups may still be older than the leader's. */
+	if (act == RECON_NONE && (a.state == RECON_INIT || a.state == RECON_RUNNING) && (b.state == RECON_INIT || b.state == RECON_RUNNING) &&
+	    a.epoch == b.epoch)
 		return look_at_groups(role, mine, theirs, m);
 	return mend_of_job[act];
 }
 
-/* A difference counts when nothing is under way in either direction and the last round saw the very same one. */
-static int settled(struct recon *r, json_t *now, const json_t *mine, const json_t *theirs, const char *id)
+/*
+ * A difference counts when nothing is under way in either direction and the
+ * last round asked for the very same step. The step, not the whole views: those
+ * change with every message of the job's other groups.
+ */
+static int settled(struct recon *r, json_t *now, enum mend what, const struct mend_job *m)
 {
-	json_t *pair;
-	int same;
+	json_t *step = json_pack("[i, I, I, s, I, I]", (int)what, (json_int_t)m->epoch, (json_int_t)m->their_epoch, m->their_status,
+				 (json_int_t)m->group, (json_int_t)m->their_attempt);
+	int same = step && json_equal(step, json_object_get(r->before, m->job_id));
 
-	if (num(mine, "pending") > 0 || num(theirs, "pending") > 0)
-		return 0;
-	pair = json_pack("[O, O]", (json_t *)(uintptr_t)mine, (json_t *)(uintptr_t)theirs);
-	same = json_equal(pair, json_object_get(r->before, id));
-	json_object_set_new(now, id, pair);
+	json_object_set_new(now, m->job_id, step);
 	return same;
 }
 
@@ -144,11 +147,22 @@ static int compare(struct recon *r, struct db *db, json_t *now, const json_t *mi
 
 	if (is_true(theirs, "known") && num(theirs, "seq_in") > num(mine, "seq_out"))
 		TRY(db_reconcile_seq(db, m.job_id, num(theirs, "seq_in")));
-	if (!settled(r, now, mine, theirs, m.job_id))
+	if (num(mine, "pending") > 0 || num(theirs, "pending") > 0) {
+		/* No look, and none undone: two parties that tell each other by turns would never look twice in a row. */
+		if (json_object_get(r->before, m.job_id))
+			json_object_set(now, m.job_id, json_object_get(r->before, m.job_id));
 		goto out;
+	}
+	if (is_true(theirs, "tombstone")) {	/* it stands for a kill of the job as it is here */
+		m.their_status = "CANCELED";
+		m.their_epoch = m.epoch;
+	}
 	what = decide(mine, theirs, &m);
-	if (what == MEND_NONE)
+	if (what == MEND_NONE || !settled(r, now, what, &m))
 		goto out;
+	log_notice("job %s is %s here and %s at %s: reconciled", m.job_id, word(mine, "status"),
+		   *m.their_status ? m.their_status : "unknown", m.peer);
+	json_object_del(now, m.job_id);	/* what comes of it is looked at twice again */
 	rc = db_reconcile_mend(db, what, &m);
 	if (rc == 0)
 		++*did;
