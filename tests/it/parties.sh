@@ -30,7 +30,7 @@ parties_setup() {
     MAKEFLAGS= make -s -C "$abs_top_builddir" install prefix="$dir/inst" exec_prefix="$dir/inst" \
       systemdsystemunitdir="$dir/inst/systemd" >"$dir/install.log" 2>&1 || { cat "$dir/install.log" >&2; exit 1; }
     cp "$dir"/inst/libexec/petplatform/op-* "$abs_top_builddir"/op-test "$dir/ops/"
-    cp -r "$abs_top_srcdir"/tests/it "$dir/src/"
+    cp -r "$abs_top_srcdir"/tests/it "$abs_top_srcdir"/tests/bench "$dir/src/"
     mkdir "$dir/missions"
     cp "$dir"/inst/share/petplatform/missions/*.yml "$abs_top_srcdir"/tests/it/missions/*.yml "$dir/missions/"
     export PET_IT_DIR=$dir
@@ -58,7 +58,7 @@ parties_names() {
 parties_as_nobody() {
   local inner rc=1
   (cd / && exec setpriv --reuid=nobody --regid="$(id -g nobody)" --clear-groups \
-    env HOME=/ USER=nobody bash "$dir/src/it/${0##*/}" "$@") &
+    env HOME=/ USER=nobody bash "$dir/src/$(basename "$(dirname "$0")")/${0##*/}" "$@") &
   inner=$!
   trap 'kill "$inner" 2>/dev/null' INT TERM
   while kill -0 "$inner" 2>/dev/null; do wait "$inner"; rc=$?; done
