@@ -418,6 +418,22 @@ int db_run_published(struct db *db, const struct publish_row *p, const char *pat
 		       DB_ARGS(db_s(path), db_s(p->owner), db_s(p->peer), db_s(p->job_id), db_s(p->task_name)));
 }
 
+int db_run_unpublished(struct db *db, const struct publish_row *p, const char *why)
+{
+	char text[256];
+	int rc;
+
+	snprintf(text, sizeof(text), " to publish the outputs of %.64s: %.100s", p->task_name, why);
+	TRY(db_exec(db, "UPDATE job j JOIN job_group g ON g.job = j.id SET j.waiting_for = CONCAT(j.self, ?), j.rev = j.rev + 1 "
+		    "WHERE g.id = ? AND g.state = 'PUBLISHING' AND j.waiting_for <> CONCAT(j.self, ?)",
+		    DB_ARGS(db_s(text), db_i(p->group), db_s(text))));
+	if (db_affected(db) > 0)
+		rc = db_exec(db, "INSERT INTO event (job, epoch, subject, actor, detail) SELECT g.job, g.epoch, CONCAT('group ', g.name), "
+			     "g.lease_owner, CONCAT('waits', ?) FROM job_group g WHERE g.id = ?", DB_ARGS(db_s(text), db_i(p->group)));
+out:
+	return rc;
+}
+
 struct done {
 	const struct sched_who *w;
 	int64_t group, lease_gen;
@@ -437,6 +453,7 @@ static int done_tx(struct db *db, void *arg)
 	if (g && g->state == GROUP_DONE)
 		goto out;
 	rc = ERR_CONFLICT;
+	j->waiting_for[0] = '\0';
 	if (g && g->state == GROUP_PUBLISHING && g->lease_gen == d->lease_gen && strcmp(g->lease_owner, d->w->id) == 0)
 		rc = step_done(db, j, g, d->w->id);
 out:

@@ -63,5 +63,7 @@ void publish_free(struct publish_row *p, size_t count);
 int db_run_published(struct db *db, const struct publish_row *p, const char *path) PET_MUST_USE;
 /* All outputs of the group are in place. ERR_CONFLICT: the lease is not ours any more. */
 int db_run_done(struct db *db, const struct sched_who *w, int64_t group, int64_t lease_gen) PET_MUST_USE;
+/* An output cannot be put in its place, for a public reason: the status says so until it can. */
+int db_run_unpublished(struct db *db, const struct publish_row *p, const char *why) PET_MUST_USE;
 
 #endif

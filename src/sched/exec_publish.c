@@ -51,6 +51,8 @@ static int publish_task(struct db *db, const struct publish_row *p)
 	if (rc != 0) {
 		log_error("job %s task %s: its outputs are not published yet: %s", p->job_id, p->task_name,
 			  em.local[0] ? em.local : "its exit record is gone");
+		if (db_run_unpublished(db, p, em.pub[0] ? em.pub : "its exit record cannot be read") != 0)
+			log_debug("the status does not say so yet");
 		goto out;
 	}
 	rc = note_paths(db, p, outputs);
