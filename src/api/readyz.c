@@ -7,6 +7,7 @@
 
 #include "api/api.h"
 #include "db/db_ready.h"
+#include "db/db_slot.h"
 
 #define SCHED_MAX_S 10
 
@@ -29,6 +30,7 @@ static int gateway_up(const struct api *api)
 int readyz(struct request *req, struct reply *out, struct errmsg *em)
 {
 	int database = 0, scheduler = 0, gateway = gateway_up(req->api);
+	char scheme[SLOT_SCHEME_MAX];
 	const char *code, *text;
 	int64_t age;
 
@@ -38,6 +40,9 @@ int readyz(struct request *req, struct reply *out, struct errmsg *em)
 
 		database = rc == 0 || rc == ERR_NOTFOUND;
 		scheduler = rc == 0 && age <= SCHED_MAX_S;
+		/* each task has a gateway of its own */
+		if (database && slot_scheme(req->db, scheme) == 0 && strcmp(scheme, "socket") == 0)
+			gateway = 1;
 	}
 	if (database && scheduler && gateway)
 		return buf_str(&out->body, "{\"success\": true, \"database\": true, \"scheduler\": true, \"gateway\": true}\n");

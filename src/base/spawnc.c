@@ -167,11 +167,11 @@ static json_t *about(const char *what, const struct task_id *id)
 	return json_pack("{s:s, s:s}", "ask", what, "task", name);
 }
 
-int spawnc_start(const json_t *document, const json_t *replace, struct errmsg *em)
+int spawnc_start(const json_t *document, const json_t *replace, const json_t *gateway, struct errmsg *em)
 {
 	/* O* adds a reference and takes NULL */
-	return ask(json_pack("{s:s, s:O, s:O*}", "ask", "start", "document", document, "replace",
-			     replace), QUICK_MS, NULL, em);
+	return ask(json_pack("{s:s, s:O, s:O*, s:O*}", "ask", "start", "document", document, "replace", replace,
+			     "gateway", gateway), QUICK_MS, NULL, em);
 }
 
 int spawnc_signal(const struct task_id *id, int sig, struct errmsg *em)

@@ -20,8 +20,13 @@
  * both); inputs and outputs hold the paths of the request. `replace` is a list
  * of output paths that may replace a file (NULL: none). 0 also when this
  * attempt was started before: ask spawnc_alive.
+ *
+ * `gateway` (NULL: none) is {"listen": "host:port"} or {"connect": "host:port"}:
+ * a pet-netd for this attempt alone is started before the operator, ends with
+ * it, and its socket becomes the document's channel.address. ERR_BUSY with
+ * GATEWAY_NOT_STARTED: most likely another program holds the port.
  */
-int spawnc_start(const json_t *document, const json_t *replace, struct errmsg *em) PET_MUST_USE;
+int spawnc_start(const json_t *document, const json_t *replace, const json_t *gateway, struct errmsg *em) PET_MUST_USE;
 /* SIGTERM asks the supervisor to end the task; SIGKILL ends it at once and leaves no exit record. 0 also when it is gone. */
 int spawnc_signal(const struct task_id *id, int sig, struct errmsg *em) PET_MUST_USE;
 /* *alive = 1 while its supervisor runs. Not alive and no exit record: it was killed, or the machine went down. */

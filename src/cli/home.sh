@@ -99,6 +99,7 @@ PET_NODE_KEY=$home/etc/node.key
 PET_TLS_CERT=$home/etc/tls.crt
 PET_TLS_KEY=$home/etc/tls.key
 PET_NET_LISTEN=127.0.0.1:$(home_get "$home" net)
+PET_SBIN_DIR=$INST/sbin
 PET_OPERATOR_DIR=${PET_OPERATOR_DIR:-$INST/libexec/petplatform}
 PET_MISSION_DIR=${PET_MISSION_DIR:-$share/missions}
 PET_SQL_DIR=$share/sql

@@ -11,6 +11,7 @@
 #include "base/wake.h"
 #include "db/db_job_impl.h"
 #include "db/db_peer.h"
+#include "db/db_slot.h"
 #include "db/db_step.h"
 
 /* --- insert ------------------------------------------------------------ */
@@ -86,8 +87,10 @@ int job_send_submit(struct db *db, struct job_row *j)
 {
 	struct db_rows *r = NULL;
 	json_t *request = NULL, *parties = NULL, *body = NULL;
+	char scheme[SLOT_SCHEME_MAX];
 	int rc;
 
+	TRY(slot_scheme(db, scheme));
 	TRY(db_query(db, &r, "SELECT j.request, j.parties, j.mission_name, j.mission_version, LOWER(HEX(m.digest)), j.priority, "
 		     "COALESCE(j.timeout_seconds, 0), j.max_retries, LOWER(HEX(j.request_digest)) FROM job j JOIN mission m ON m.id = j.mission "
 		     "WHERE j.id = ?", DB_ARGS(db_i(j->id))));
@@ -98,12 +101,12 @@ int job_send_submit(struct db *db, struct job_row *j)
 	}
 	request = json_loads(db_text(r, 0), JSON_DECODE_ANY, NULL);
 	parties = json_loads(db_text(r, 1), 0, NULL);
-	body = json_pack("{s:i, s:O, s:O, s:s, s:I, s:s, s:s, s:s, s:I, s:I, s:I, s:s}", "protocol", PEER_PROTOCOL,
+	body = json_pack("{s:i, s:O, s:O, s:s, s:I, s:s, s:s, s:s, s:I, s:I, s:I, s:s, s:s}", "protocol", PEER_PROTOCOL,
 			 "request", request, "parties", parties, "mission_name", db_text(r, 2),
 			 "mission_version", (json_int_t)db_int(r, 3), "mission_digest", db_text(r, 4),
 			 "main_party", j->main_party, "submitter", j->submitter, "priority", (json_int_t)db_int(r, 5),
 			 "timeout_seconds", (json_int_t)db_int(r, 6), "max_retries", (json_int_t)db_int(r, 7),
-			 "request_digest", db_text(r, 8));
+			 "request_digest", db_text(r, 8), "scheme", scheme);
 	rc = row_send(db, j, "submit", body);
 out:
 	db_done(r);

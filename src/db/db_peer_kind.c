@@ -80,8 +80,31 @@ out:
 	return rc;
 }
 
+/* A sender that does not say its scheme is of a version that knew only one. */
+static const char *scheme_said(const struct peer_msg *m)
+{
+	const char *s = json_string_value(json_object_get(m->body, "scheme"));
+
+	if (!s)
+		return "agent";
+	return strcmp(s, "agent") == 0 || strcmp(s, "socket") == 0 ? s : "unknown";
+}
+
+/* Both ends of a channel go the same way. *said: what is wrong, or "". */
+static int scheme_check(struct db *db, const struct peer_msg *m, char own[SLOT_SCHEME_MAX], char said[256])
+{
+	int rc = slot_scheme(db, own);
+
+	said[0] = '\0';
+	if (rc == 0 && strcmp(own, scheme_said(m)) != 0)
+		snprintf(said, 256, "%.63s has NETWORK_SCHEME %s and %.63s has %s: both must have the same", m->sender, scheme_said(m),
+			 m->self, own);
+	return rc;
+}
+
 int peer_submit(struct db *db, struct peer_msg *m)
 {
+	char scheme[SLOT_SCHEME_MAX], wrong[256];
 	int dead, rc;
 
 	if (m->job)
@@ -93,6 +116,9 @@ int peer_submit(struct db *db, struct peer_msg *m)
 		return refuse(m, m->em->code, m->em->pub);
 	if (strcmp(m->admitted->head.job_id, m->job_id) != 0 || strcmp(m->admitted->head.peer, m->sender) != 0)
 		return errmsg_set(m->em, ERR_INTERNAL, "BAD_ADMIT", "the admitted job is another one");
+	TRY(scheme_check(db, m, scheme, wrong));
+	if (wrong[0])
+		return refuse(m, "NETWORK_SCHEME", wrong);
 	rc = job_rows_insert(db, m->admitted, m->epoch, m->sender);
 	if (rc == ERR_CONFLICT && db_duplicate(db))
 		return ERR_DB_RETRY;	/* the same message twice at once: look again */
@@ -128,7 +154,7 @@ out:
 int peer_reserve(struct db *db, struct peer_msg *m)
 {
 	struct slot_ask a = { 0 };
-	int64_t position, owner;
+	int64_t position, owner, port = 0;
 	int rc;
 
 	TRY(read_ask(m, &a));
@@ -148,8 +174,10 @@ int peer_reserve(struct db *db, struct peer_msg *m)
 	rc = slot_ask(db, &a, &position);
 	if (rc != 0 && rc != ERR_BUSY)
 		goto out;
-	rc = answer(m, json_pack("{s:b, s:s, s:I}", "success", 1, "result", rc == 0 ? "granted" : "busy",
-				 "position", (json_int_t)position));
+	if (rc == 0)
+		TRY(slot_port(db, a.id, &port));
+	rc = answer(m, json_pack("{s:b, s:s, s:I, s:I}", "success", 1, "result", position == 0 ? "granted" : "busy",
+				 "position", (json_int_t)position, "port", (json_int_t)port));
 out:
 	return rc;
 }
@@ -218,6 +246,26 @@ static int start_slot(struct db *db, struct peer_msg *m, const struct group_row 
 	return slot_take(db, a);
 }
 
+/* The message's scheme, and the granter's port where this party did not choose it itself. */
+static int start_channel(struct db *db, struct peer_msg *m, const struct group_row *g, struct slot_ask *a)
+{
+	char own[SLOT_SCHEME_MAX], wrong[256];
+	int rc;
+
+	if (g->own_tasks == 0 || g->peer_tasks == 0)
+		return 0;
+	TRY(scheme_check(db, m, own, wrong));
+	if (wrong[0])
+		return errmsg_set(m->em, ERR_DENIED, "NETWORK_SCHEME", "%s", wrong);
+	if (strcmp(own, "socket") != 0 || strcmp(m->self, m->sender) < 0)
+		goto out;
+	TRY(peer_int(m->body, "port", SLOT_PORT_MIN, &a->port, m->em));
+	if (a->port > SLOT_PORT_MAX)
+		rc = errmsg_set(m->em, ERR_INPUT, "BAD_FIELD", "port: expected %d to %d", SLOT_PORT_MIN, SLOT_PORT_MAX);
+out:
+	return rc;
+}
+
 static int run_tasks(struct db *db, struct peer_msg *m, const struct group_row *g)
 {
 	int rc = 0;
@@ -280,6 +328,7 @@ int peer_start(struct db *db, struct peer_msg *m)
 		return not_started(db, m, 1, "NOT_WAITING", "the group is not waiting for a start here");
 	if (!depends_done(m->job, g) || g->runs)
 		return not_started(db, m, 1, "NOT_READY", "what the group depends on, or its last attempt, has not ended here");
+	TRY(start_channel(db, m, g, &a));
 	rc = start_slot(db, m, g, &a);
 	if (rc == ERR_BUSY)
 		return not_started(db, m, 1, "NO_SLOT", "no slot is free");

@@ -124,6 +124,7 @@ static void fill(struct run_row *o, struct db_rows *r)
 	o->has_key = db_len(r, 16) == sizeof(o->key);
 	if (o->has_key)
 		memcpy(o->key, db_text(r, 16), sizeof(o->key));
+	o->port = db_int(r, 17);
 }
 
 int db_run_list(struct db *db, const struct sched_who *w, struct run_row **out, size_t *count)
@@ -137,7 +138,8 @@ int db_run_list(struct db *db, const struct sched_who *w, struct run_row **out, 
 	*count = 0;
 	TRY(db_query(db, &r, "SELECT r.id, r.task, r.job_group, r.epoch, r.attempt, g.idx, g.lease_gen, j.job_id, t.name, t.operator, "
 		     "t.role, j.self, j.peer, j.owner, g.peer_tasks, g.state = 'RUNNING' AND g.epoch = r.epoch AND "
-		     "g.attempt = r.attempt AND t.status = 'RUNNING', g.channel_key "
+		     "g.attempt = r.attempt AND t.status = 'RUNNING', g.channel_key, "
+		     "COALESCE((SELECT port FROM reservation WHERE id = r.reservation), 0) "
 		     "FROM run r JOIN task t ON t.id = r.task JOIN job_group g ON g.id = r.job_group JOIN job j ON j.id = g.job "
 		     "WHERE r.owner = ? ORDER BY r.id", DB_ARGS(db_s(w->id))));
 	while ((rc = db_next(r)) > 0) {

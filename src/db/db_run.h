@@ -15,6 +15,7 @@ struct run_row {
 	int active;		/* this attempt is what should run; 0: end it */
 	int has_key;
 	unsigned char key[32];
+	int64_t port;		/* scheme socket: of the gateway at the lower-named party; 0: scheme agent */
 };
 
 /* STARTING groups of this party become RUNNING under this instance's lease, with a run row per own task. */

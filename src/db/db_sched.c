@@ -176,7 +176,8 @@ static int job_runs(struct db *db, struct job_row *j, const char *waiting_for, c
 /* Slots are held here: the other party is asked to start, with the key of the channel. Without its tasks we just start. */
 static int send_start(struct db *db, struct job_row *j, struct group_row *g, const struct claim *c)
 {
-	char key[65], waiting[128] = "";
+	char key[65], waiting[128] = "", scheme[SLOT_SCHEME_MAX];
+	int64_t port;
 	json_t *body;
 	int rc;
 
@@ -190,9 +191,11 @@ static int send_start(struct db *db, struct job_row *j, struct group_row *g, con
 	g->state = GROUP_RESERVED;
 	g->delay_ms = c->peer_wait_ms;
 	TRY(row_save_group(db, j, g, c->w->id, ""));
+	TRY(slot_scheme(db, scheme));
+	TRY(slot_port(db, g->reservation, &port));
 	util_hex(key, g->key, sizeof(g->key));
-	body = json_pack("{s:i, s:I, s:s, s:s}", "group", (int)g->idx, "attempt", (json_int_t)g->attempt,
-			 "reservation", g->reservation, "key", key);
+	body = json_pack("{s:i, s:I, s:s, s:s, s:s, s:I}", "group", (int)g->idx, "attempt", (json_int_t)g->attempt,
+			 "reservation", g->reservation, "key", key, "scheme", scheme, "port", (json_int_t)port);
 	explicit_bzero(key, sizeof(key));
 	TRY(row_send(db, j, "start", body));
 	snprintf(waiting, sizeof(waiting), "%.64s to start %.40s", j->peer, g->name);
@@ -351,6 +354,7 @@ int db_sched_reserving(struct db *db, const struct sched_who *w, const char *pee
 		COPY(o->job_id, r, 5);
 		COPY(o->reservation, r, 6);
 		o->idx = db_int(r, 7);
+		o->port = 0;
 	}
 	rc = rc > 0 ? 0 : rc;
 out:
@@ -383,6 +387,7 @@ static int granted_tx(struct db *db, void *arg)
 	if (!g || g->state != GROUP_RESERVING || strcmp(g->reservation, a->r->reservation) != 0 || job_state_ended(j->status))
 		goto out;	/* the grant expires by itself */
 	ask = ask_for(j, g);
+	ask.port = a->r->port;
 	rc = slot_take(db, &ask);
 	if (rc == 0) {
 		rc = send_start(db, j, g, &a->c);

@@ -43,6 +43,7 @@ struct reserve_row {
 	int64_t job, group, epoch, attempt, priority;
 	char job_id[65], reservation[33];
 	int64_t idx;
+	int64_t port;		/* of the answer `granted`; 0: it has none */
 };
 int db_sched_reserving(struct db *db, const struct sched_who *w, const char *peer, struct reserve_row *out,
 		       size_t max, size_t *count) PET_MUST_USE;

@@ -1,5 +1,6 @@
 #include "db/db_slot.h"
 
+#include <stdio.h>
 #include <string.h>
 
 /* Every decision about slots locks this row first, so two of them never count the same free one. */
@@ -35,16 +36,99 @@ int slot_free(struct db *db, int64_t *count)
 
 static int insert(struct db *db, const struct slot_ask *a, const char *state)
 {
-	return db_exec(db, "INSERT INTO reservation (id, peer, leader, job_id, epoch, group_idx, attempt, priority, state, expires_at) "
-		       "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, UTC_TIMESTAMP(6) + INTERVAL ? SECOND) "
+	return db_exec(db, "INSERT INTO reservation (id, peer, leader, job_id, epoch, group_idx, attempt, priority, state, port, expires_at) "
+		       "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, NULLIF(?, 0), UTC_TIMESTAMP(6) + INTERVAL ? SECOND) "
 		       "ON DUPLICATE KEY UPDATE expires_at = VALUES(expires_at)",
 		       DB_ARGS(db_s(a->id), db_s(a->peer), db_s(a->leader), db_s(a->job_id), db_i(a->epoch), db_i(a->group),
-			       db_i(a->attempt), db_i(a->priority), db_s(state), db_i(SLOT_EXPIRY_S)));
+			       db_i(a->attempt), db_i(a->priority), db_s(state), db_i(a->port), db_i(SLOT_EXPIRY_S)));
 }
+
+/* --- ports ------------------------------------------------------------- */
+
+static int set(struct db *db, const char *name, const char *value)
+{
+	return db_exec(db, "INSERT INTO setting (name, value) VALUES (?, ?) ON DUPLICATE KEY UPDATE value = VALUES(value)",
+		       DB_ARGS(db_s(name), db_s(value)));
+}
+
+int slot_scheme_set(struct db *db, const char *scheme, int64_t low, int64_t high)
+{
+	char first[24], last[24];
+	int rc;
+
+	snprintf(first, sizeof(first), "%lld", (long long)low);
+	snprintf(last, sizeof(last), "%lld", (long long)high);
+	TRY(set(db, "scheme", scheme));
+	TRY(set(db, "port_low", first));
+	TRY(set(db, "port_high", last));
+	rc = db_exec(db, "INSERT INTO setting (name, value) VALUES ('port_last', '0') ON DUPLICATE KEY UPDATE value = value", DB_NOARGS);
+out:
+	return rc;
+}
+
+int slot_scheme(struct db *db, char out[SLOT_SCHEME_MAX])
+{
+	struct db_rows *r = NULL;
+	int rc;
+
+	TRY(db_query(db, &r, "SELECT value FROM setting WHERE name = 'scheme'", DB_NOARGS));
+	rc = db_next(r);
+	snprintf(out, SLOT_SCHEME_MAX, "%s", rc > 0 ? db_text(r, 0) : "agent");
+	db_done(r);
+out:
+	return rc < 0 ? rc : 0;
+}
+
+static int number(struct db *db, const char *name, int64_t *out)
+{
+	return db_query_int(db, out, "SELECT CAST(value AS INTEGER) FROM setting WHERE name = ?", DB_ARGS(db_s(name)));
+}
+
+/*
+ * The next port of the range, in turn, that no living group listens on. In
+ * turn, since a port that another program holds is found out only by the
+ * gateway that binds it: the next attempt then gets another one. The slots are
+ * locked. *port 0: the scheme needs none. ERR_BUSY: all are in use.
+ */
+static int choose_port(struct db *db, int64_t *port)
+{
+	int64_t low, high, last, used = 1;
+	char scheme[SLOT_SCHEME_MAX], text[24];
+	int rc;
+
+	*port = 0;
+	TRY(slot_scheme(db, scheme));
+	if (strcmp(scheme, "socket") != 0)
+		goto out;
+	TRY(number(db, "port_low", &low));
+	TRY(number(db, "port_high", &high));
+	TRY(number(db, "port_last", &last));
+	for (int64_t i = low; i <= high && used; i++) {
+		last = last < low || last >= high ? low : last + 1;
+		/* Ports of reservations that the other party granted are its own. */
+		TRY(db_query_int(db, &used, "SELECT COUNT(*) FROM reservation WHERE port = ? AND "
+				 "peer > (SELECT value FROM setting WHERE name = 'party')", DB_ARGS(db_i(last))));
+	}
+	rc = ERR_BUSY;
+	if (used)
+		goto out;
+	*port = last;
+	snprintf(text, sizeof(text), "%lld", (long long)last);
+	rc = db_exec(db, "UPDATE setting SET value = ? WHERE name = 'port_last'", DB_ARGS(db_s(text)));
+out:
+	return rc;
+}
+
+int slot_port(struct db *db, const char *id, int64_t *port)
+{
+	return db_query_int(db, port, "SELECT COALESCE(MAX(port), 0) FROM reservation WHERE id = ?", DB_ARGS(db_s(id)));
+}
+
+/* --- slots ------------------------------------------------------------- */
 
 int slot_ask(struct db *db, const struct slot_ask *a, int64_t *position)
 {
-	int64_t slots, used, before;
+	int64_t slots, used, before, port;
 	int rc;
 
 	*position = 0;
@@ -62,8 +146,13 @@ int slot_ask(struct db *db, const struct slot_ask *a, int64_t *position)
 		rc = ERR_BUSY;
 		goto out;
 	}
-	rc = db_exec_one(db, "UPDATE reservation SET state = 'granted', expires_at = UTC_TIMESTAMP(6) + INTERVAL ? SECOND "
-			 "WHERE id = ? AND state = 'queued'", DB_ARGS(db_i(SLOT_EXPIRY_S), db_s(a->id)));
+	rc = choose_port(db, &port);
+	if (rc == ERR_BUSY)
+		*position = before + 1;
+	if (rc != 0)
+		goto out;
+	rc = db_exec_one(db, "UPDATE reservation SET state = 'granted', port = NULLIF(?, 0), expires_at = UTC_TIMESTAMP(6) + INTERVAL ? SECOND "
+			 "WHERE id = ? AND state = 'queued'", DB_ARGS(db_i(port), db_i(SLOT_EXPIRY_S), db_s(a->id)));
 out:
 	return rc;
 }

@@ -19,9 +19,23 @@ struct slot_ask {
 	const char *id;		/* 32 hex digits */
 	const char *peer, *leader, *job_id;
 	int64_t epoch, group, attempt, priority;
+	int64_t port;		/* slot_take: what the granter chose; 0: none */
 };
 
-/* Asks, or asks again: 0 granted (*position 0), ERR_BUSY with the place in the queue. */
+/*
+ * How the operators of this party reach the other one's: NETWORK_SCHEME
+ * "agent", or "socket" with its range of ports. The scheduler stores it, so
+ * that API and scheduler choose from one place.
+ */
+int slot_scheme_set(struct db *db, const char *scheme, int64_t low, int64_t high) PET_MUST_USE;
+#define SLOT_SCHEME_MAX 16
+int slot_scheme(struct db *db, char out[SLOT_SCHEME_MAX]) PET_MUST_USE;	/* "agent" before any was stored */
+#define SLOT_PORT_MIN 49152
+#define SLOT_PORT_MAX 65535
+/* The port that goes with a slot; 0: none. */
+int slot_port(struct db *db, const char *id, int64_t *port) PET_MUST_USE;
+
+/* Asks, or asks again: 0 granted (*position 0), with a port in scheme socket; ERR_BUSY with the place in the queue. */
 int slot_ask(struct db *db, const struct slot_ask *a, int64_t *position) PET_MUST_USE;
 /* A granted slot is used: ERR_CONFLICT when it is not there or has expired. 0 also when it was started before. */
 int slot_start(struct db *db, const char *id) PET_MUST_USE;

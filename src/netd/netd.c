@@ -26,6 +26,8 @@
 
 /* How long open connections may take to end after SIGTERM. */
 #define DRAIN_MS 5000
+/* --life-fd: how long the last bytes may take once the operator is gone. */
+#define LAST_MS 2000
 
 static int listen_local(struct netd *nd, struct errmsg *em)
 {
@@ -132,7 +134,7 @@ static void reload(struct netd *nd)
 
 /* --task: nobody needs it any more, or its owner no longer renews the lease. */
 struct task_watch {
-	int64_t busy_ms, beat_ms;
+	int64_t busy_ms, beat_ms, ended_ms;
 	char beat[64];
 };
 
@@ -157,6 +159,9 @@ static int task_over(struct netd *nd, struct task_watch *w)
 		log_notice("the lease was not renewed: ending");
 		return 1;
 	}
+	/* An operator that lives may be silent for as long as it likes. */
+	if (nd->task.life_fd >= 0)
+		return w->ended_ms && (atomic_load(&nd->conns) == 0 || now - w->ended_ms > LAST_MS);
 	return now - w->busy_ms > nd->task.idle_ms;
 }
 
@@ -176,14 +181,15 @@ static int take_signal(struct netd *nd, int sigs)
 
 static void netd_loop(struct netd *nd, int sigs)
 {
-	struct pollfd p[3] = { { .fd = sigs, .events = POLLIN }, { .fd = nd->local, .events = POLLIN },
-			       { .fd = nd->tcp, .events = POLLIN } };
+	struct pollfd p[4] = { { .fd = sigs, .events = POLLIN }, { .fd = nd->local, .events = POLLIN },
+			       { .fd = nd->tcp, .events = POLLIN }, { .fd = nd->task.on ? nd->task.life_fd : -1, .events = POLLIN } };
 	int64_t beat = notify_watchdog_ms();
 	int nap = nd->task.on ? 200 : beat && beat < 60000 ? (int)beat : 60000;
 	struct task_watch watch = { 0 };
 
+	/* nobody writes: readable means closed */
 	while (!task_over(nd, &watch)) {
-		int n = poll(p, 3, nap);
+		int n = poll(p, 4, nap);
 
 		if (beat)
 			notify_watchdog();
@@ -195,6 +201,11 @@ static void netd_loop(struct netd *nd, int sigs)
 			accept_all(nd, nd->local, conn_local);
 		if (p[2].revents)
 			accept_all(nd, nd->tcp, conn_remote);
+		if (p[3].revents) {
+			watch.ended_ms = util_mono_ms();
+			p[3].fd = -1;
+			nap = 20;
+		}
 	}
 }
 

@@ -35,6 +35,7 @@ struct netd_task {
 	struct wire_id id;		/* from = this party; stream is not compared */
 	const char *listen, *connect, *socket, *lease;
 	int64_t lease_ms, idle_ms;
+	int life_fd;			/* ends with the last process that holds its other end; -1: none */
 };
 
 struct slot;

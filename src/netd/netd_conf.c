@@ -9,7 +9,7 @@
 #include "netd/netd.h"
 
 enum opt { OPT_TASK = 256, OPT_JOB, OPT_EPOCH, OPT_GROUP, OPT_ATTEMPT, OPT_PEER, OPT_LISTEN, OPT_CONNECT,
-	   OPT_SOCKET, OPT_LEASE, OPT_LEASE_SECONDS, OPT_IDLE_SECONDS };
+	   OPT_SOCKET, OPT_LEASE, OPT_LEASE_SECONDS, OPT_IDLE_SECONDS, OPT_LIFE_FD };
 
 static const struct option options[] = {
 	{ "task", no_argument, NULL, OPT_TASK },
@@ -24,6 +24,7 @@ static const struct option options[] = {
 	{ "lease", required_argument, NULL, OPT_LEASE },
 	{ "lease-seconds", required_argument, NULL, OPT_LEASE_SECONDS },
 	{ "idle-seconds", required_argument, NULL, OPT_IDLE_SECONDS },
+	{ "life-fd", required_argument, NULL, OPT_LIFE_FD },
 	{ NULL, 0, NULL, 0 },
 };
 
@@ -64,6 +65,7 @@ static int take(struct netd_task *t, int opt, const char *name, struct errmsg *e
 	case OPT_ATTEMPT: rc = number(name, optarg, 0, &v, em); t->id.attempt = (uint32_t)v; break;
 	case OPT_LEASE_SECONDS: rc = number(name, optarg, 1, &v, em); t->lease_ms = v * 1000; break;
 	case OPT_IDLE_SECONDS: rc = number(name, optarg, 1, &v, em); t->idle_ms = v * 1000; break;
+	case OPT_LIFE_FD: rc = number(name, optarg, 3, &v, em); t->life_fd = (int)v; break;
 	default: return ERR_INPUT;
 	}
 	return rc;
@@ -75,6 +77,7 @@ static int arguments(struct netd *nd, int argc, char **argv, struct errmsg *em)
 	int opt, at = 0, rc;
 
 	t->lease_ms = t->idle_ms = 30000;
+	t->life_fd = -1;
 	opterr = 0;
 	while ((opt = getopt_long(argc, argv, "", options, &at)) != -1) {
 		if (opt == '?' || opt == ':')

@@ -9,6 +9,7 @@
 #include "base/conf.h"
 #include "base/util.h"
 #include "base/wake.h"
+#include "db/db_slot.h"
 #include "sched/sched.h"
 
 static int number(const char *name, int64_t fallback, int64_t low, int64_t high, int64_t scale, int64_t *out, struct errmsg *em)
@@ -34,6 +35,13 @@ static int numbers(struct sched_conf *c, struct errmsg *em)
 	TRY(number("PET_RECONCILE_S", 5, 1, 3600, 1000, &c->reconcile_ms, em));
 	TRY(number("PET_KILL_GRACE_MS", 1000, 0, 60000, 1, &c->grace_ms, em));
 	TRY(number("PET_TASK_THREADS", 0, 0, 4096, 1, &c->threads, em));
+	TRY(number("PORT_LOWER_BOUND", SLOT_PORT_MIN, SLOT_PORT_MIN, SLOT_PORT_MAX, 1, &c->port_low, em));
+	TRY(number("PORT_UPPER_BOUND", SLOT_PORT_MAX, SLOT_PORT_MIN, SLOT_PORT_MAX, 1, &c->port_high, em));
+	if (c->port_low > c->port_high) {
+		rc = errmsg_set(em, ERR_INPUT, "BAD_CONFIG", "PORT_LOWER_BOUND is %lld, above PORT_UPPER_BOUND %lld",
+				(long long)c->port_low, (long long)c->port_high);
+		goto out;
+	}
 	if (c->beat_ms * 3 > c->take_over_ms || c->beat_ms * 3 > c->lease_seconds * 1000)
 		rc = errmsg_set(em, ERR_INPUT, "BAD_CONFIG", "PET_BEAT_MS must be at most a third of PET_TAKE_OVER_S and PET_LEASE_S");
 out:
@@ -52,8 +60,8 @@ static int names(struct sched *s, struct errmsg *em)
 	c->operator_dir = conf_get("PET_OPERATOR_DIR", PET_LIBEXECDIR);
 	c->run_dir = conf_get("PET_RUN_DIR", "/run/petplatform");
 	c->scheme = conf_get("NETWORK_SCHEME", "agent");
-	if (strcmp(c->scheme, "agent") != 0) {
-		rc = errmsg_set(em, ERR_INPUT, "BAD_CONFIG", "NETWORK_SCHEME is '%s': this scheduler starts tasks of scheme agent only", c->scheme);
+	if (strcmp(c->scheme, "agent") != 0 && strcmp(c->scheme, "socket") != 0) {
+		rc = errmsg_set(em, ERR_INPUT, "BAD_CONFIG", "NETWORK_SCHEME is '%s': expected agent or socket", c->scheme);
 		goto out;
 	}
 	TRY(party_file_load(&s->parties, file, em));
@@ -61,6 +69,7 @@ static int names(struct sched *s, struct errmsg *em)
 		rc = errmsg_set(em, ERR_INPUT, "BAD_CONFIG", "PARTY is '%s', which %s does not name", c->party, file);
 		goto out;
 	}
+	c->gateway_listen = conf_get("PET_NET_LISTEN", party_find(s->parties, c->party)->net[0].address);
 	if (key)
 		TRY(token_key_load(&s->key, key, em));
 	else if (s->parties->count > 1)

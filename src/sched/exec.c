@@ -164,7 +164,7 @@ static int lost(struct exec *x, struct db *db, const struct run_row *r, struct p
 /* A start that can never succeed: the reason is public only as far as errmsg says so. */
 static int cannot_start(struct exec *x, struct db *db, const struct run_row *r, struct proc *p, int rc, const struct errmsg *em)
 {
-	struct task_end e = { .retryable = rc == ERR_IO || rc == ERR_TIMEOUT, .code = *em->code ? em->code : "START_FAILED",
+	struct task_end e = { .retryable = rc == ERR_IO || rc == ERR_TIMEOUT || rc == ERR_BUSY, .code = *em->code ? em->code : "START_FAILED",
 			      .message = *em->pub ? em->pub : "the operator could not be started",
 			      .local = *em->local ? em->local : err_name(rc) };
 
@@ -173,7 +173,7 @@ static int cannot_start(struct exec *x, struct db *db, const struct run_row *r, 
 
 static int start(struct exec *x, struct db *db, const struct run_row *r, struct proc *p, unsigned *did)
 {
-	json_t *doc = NULL, *replace = NULL;
+	json_t *doc = NULL, *replace = NULL, *gateway = NULL;
 	struct errmsg em = { 0 };
 	int rc;
 
@@ -181,7 +181,9 @@ static int start(struct exec *x, struct db *db, const struct run_row *r, struct 
 	if (rc == ERR_DB || rc == ERR_DB_RETRY)
 		goto out;
 	if (rc == 0)
-		rc = spawnc_start(doc, replace, &em);
+		rc = exec_gateway(x->s, r, &gateway, &em);
+	if (rc == 0)
+		rc = spawnc_start(doc, replace, gateway, &em);
 	if (rc == 0) {
 		p->started = 1;
 		log_info("job %s task %s epoch %lld attempt %lld started", r->job_id, r->task_name, (long long)r->epoch,
@@ -201,6 +203,7 @@ static int start(struct exec *x, struct db *db, const struct run_row *r, struct 
 out:
 	json_decref(doc);
 	json_decref(replace);
+	json_decref(gateway);
 	return rc;
 }
 

@@ -76,7 +76,8 @@ static json_t *channel(const struct sched *s, const struct run_row *r)
 	json_t *c;
 
 	util_hex(key, r->key, sizeof(r->key));
-	snprintf(address, sizeof(address), "%s/net.sock", s->conf.run_dir);
+	/* pet-spawn, which starts the gateway of scheme socket, writes that one's address */
+	snprintf(address, sizeof(address), "%s/net.sock", r->port ? "" : s->conf.run_dir);
 	c = json_pack("{s:s, s:s, s:s}", "scheme", "agent", "address", address, "key", key);
 	explicit_bzero(key, sizeof(key));
 	return c;
@@ -96,6 +97,28 @@ static json_t *document(const struct sched *s, const struct run_row *r, const js
 		json_object_set_new(d, "channel", channel(s, r));
 	}
 	return d;
+}
+
+/* The lower-named party listens: it chose the port, and knows what is free on its machine. */
+int exec_gateway(const struct sched *s, const struct run_row *r, json_t **gateway, struct errmsg *em)
+{
+	int listens = strcmp(r->self, r->peer) < 0;
+	const struct party *peer;
+	const char *address;
+	char place[300];
+	int host;
+
+	*gateway = NULL;
+	if (!r->paired || r->port == 0)
+		return 0;
+	peer = party_find(s->parties, r->peer);
+	address = listens ? s->conf.gateway_listen : peer ? peer->net[0].address : NULL;
+	if (!address || !strrchr(address, ':'))
+		return errmsg_set(em, ERR_INPUT, "NO_GATEWAY", "the party file has no gateway of %s", listens ? r->self : r->peer);
+	host = (int)(strrchr(address, ':') - address);
+	snprintf(place, sizeof(place), "%.*s:%d", host < 280 ? host : 280, address, (int)r->port);
+	*gateway = json_pack("{s:s}", listens ? "listen" : "connect", place);
+	return *gateway ? 0 : ERR_NOMEM;
 }
 
 int exec_document(struct sched *s, struct db *db, const struct run_row *r, json_t **doc, json_t **replace, struct errmsg *em)

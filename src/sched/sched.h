@@ -15,6 +15,8 @@
 /* docs/configuration.md explains each. */
 struct sched_conf {
 	const char *party, *db_uri, *mission_dir, *operator_dir, *run_dir, *scheme;
+	const char *gateway_listen;	/* scheme socket: an address of this machine; its port is replaced */
+	int64_t port_low, port_high;
 	int64_t slots, poll_ms, beat_ms, lease_seconds, take_over_ms, peer_timeout_ms, start_wait_ms, reconcile_ms, threads;
 	int64_t grace_ms;	/* from SIGTERM to SIGKILL of an operator that should end */
 };

@@ -13,6 +13,7 @@
 #include "base/log.h"
 #include "base/notify.h"
 #include "base/util.h"
+#include "db/db_slot.h"
 #include "sched/sched.h"
 
 static struct sched sched;
@@ -128,6 +129,7 @@ int main(int argc, char **argv)
 	signals();
 	TRY(open_db(&sched, &db, &em));
 	TRY(db_sched_register(db, &sched.who, sched.conf.slots, &em));
+	TRY(slot_scheme_set(db, sched.conf.scheme, sched.conf.port_low, sched.conf.port_high));
 	TRY(sched_missions(&sched, db));
 	rc = serve(&sched, db);
 out:

@@ -9,6 +9,7 @@
 #include "db/db_outbox.h"
 #include "db/db_reconcile.h"
 #include "db/db_sched.h"
+#include "db/db_slot.h"
 #include "sched/http.h"
 #include "sched/recon.h"
 #include "sched/sched.h"
@@ -136,6 +137,14 @@ out:
 
 /* --- slots ------------------------------------------------------------- */
 
+/* Scheme socket: where the granter's gateway will listen. */
+static int64_t port_of(const json_t *reply)
+{
+	json_int_t port = json_integer_value(json_object_get(reply, "port"));
+
+	return port >= SLOT_PORT_MIN && port <= SLOT_PORT_MAX ? port : 0;
+}
+
 static int ask(struct sender *p, const struct reserve_row *r)
 {
 	const char *result;
@@ -151,7 +160,10 @@ static int ask(struct sender *p, const struct reserve_row *r)
 		return 0;	/* away: asked again later */
 	result = json_string_value(json_object_get(reply, "result"));
 	if (status == 200 && result && strcmp(result, "granted") == 0) {
-		rc = db_sched_granted(p->db, &p->s->who, r, p->s->conf.start_wait_ms);
+		struct reserve_row granted = *r;
+
+		granted.port = port_of(reply);
+		rc = db_sched_granted(p->db, &p->s->who, &granted, p->s->conf.start_wait_ms);
 		sched_wake_main(p->s);
 	}
 	json_decref(reply);

@@ -22,12 +22,14 @@ static int raise_fd(int fd)
 	return fcntl(fd, F_DUPFD_CLOEXEC, HIGH_FD);
 }
 
-/* 0 the document, 1 and 2 the log, LAUNCH_FD… the inputs; everything else closes at exec. */
+/* 0 the document, 1 and 2 the log, LAUNCH_LIFE_FD, LAUNCH_FD… the inputs; everything else closes at exec. */
 static int place_fds(struct launch *l)
 {
 	l->report = raise_fd(l->report);
 	l->document = raise_fd(l->document);
 	l->log = raise_fd(l->log);
+	if (l->life >= 0 && (l->life = raise_fd(l->life)) < 0)
+		return -1;
 	for (size_t i = 0; i < l->input_count; i++)
 		if ((l->inputs[i] = raise_fd(l->inputs[i])) < 0)
 			return -1;
@@ -38,7 +40,7 @@ static int place_fds(struct launch *l)
 	for (size_t i = 0; i < l->input_count; i++)
 		if (dup2(l->inputs[i], LAUNCH_FD + (int)i) < 0)
 			return -1;
-	return 0;
+	return l->life >= 0 && dup2(l->life, LAUNCH_LIFE_FD) < 0 ? -1 : 0;
 }
 
 static int limit(int what, rlim_t most)

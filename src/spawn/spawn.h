@@ -29,12 +29,14 @@ struct spawn {
 
 #define LAUNCH_INPUTS 64
 #define LAUNCH_FD 10		/* the first inherited input */
+#define LAUNCH_LIFE_FD 9
 
 /* What the forked child needs, all of it prepared before the fork. */
 struct launch {
 	const struct spawn *sp;
 	char program[PATH_MAX], control[PATH_MAX], staging[PATH_MAX];
 	int document, log, go, report;
+	int life;		/* held by the task's processes: its gateway ends when it closes; -1: no gateway */
 	int inputs[LAUNCH_INPUTS];
 	size_t input_count;
 	int threads;
@@ -62,6 +64,13 @@ int task_alive(struct spawn *sp, const char *name);
 void task_remove(struct spawn *sp, const char *name);
 /* The request's `task`, checked. */
 int task_named(const json_t *request, const char **name, struct errmsg *em) PET_MUST_USE;
+
+/*
+ * gateway.c: a pet-netd for one attempt (`request`: see spawnc_start), ready when this returns. It lives as long as
+ * somebody holds *life, and its socket's path goes into the document. `name` has its control folder already.
+ */
+int gateway_start(struct spawn *sp, const json_t *request, json_t *doc, const char *name, int *life,
+		  struct errmsg *em) PET_MUST_USE;
 
 /* launch.c: in the forked child; returns only on failure, after telling the parent why. */
 void launch_child(const struct launch *l);

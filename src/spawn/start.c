@@ -316,6 +316,8 @@ static void launch_fini(struct launch *l)
 		close(l->document);
 	if (l->log >= 0)
 		close(l->log);
+	if (l->life >= 0)
+		close(l->life);
 	free(l);
 }
 
@@ -334,7 +336,7 @@ out:
 
 int spawn_start(struct spawn *sp, const json_t *request, json_t *answer, struct errmsg *em)
 {
-	const json_t *replace = json_object_get(request, "replace");
+	const json_t *replace = json_object_get(request, "replace"), *gateway = json_object_get(request, "gateway");
 	json_t *doc = json_deep_copy(json_object_get(request, "document"));
 	struct launch *l = calloc(1, sizeof(*l));
 	char name[TASKDIR_NAME_MAX];
@@ -344,7 +346,7 @@ int spawn_start(struct spawn *sp, const json_t *request, json_t *answer, struct 
 	if (!l)
 		goto out;
 	l->sp = sp;
-	l->document = l->log = -1;
+	l->document = l->log = l->life = -1;
 	TRY(task_id_from(&id, doc, em));
 	task_id_name(&id, name);
 	if (started_before(sp, name)) {
@@ -354,6 +356,8 @@ int spawn_start(struct spawn *sp, const json_t *request, json_t *answer, struct 
 	TRY(prepare(l, doc, replace, em));
 	made = 1;
 	TRY(make_folders(l, name, em));
+	if (gateway)
+		TRY(gateway_start(sp, gateway, doc, name, &l->life, em));
 	TRY(write_document(l, doc, name, em));
 	TRY(fork_task(sp, l, name, em));
 	log_info("task %s started", name);

@@ -12,6 +12,7 @@
 #include "db/db_mission.h"
 #include "db/db_peer.h"
 #include "db/db_ready.h"
+#include "db/db_slot.h"
 #include "db/db_token.h"
 
 struct job_new {
@@ -28,6 +29,7 @@ static struct {
 	size_t grants;
 	int replayed;		/* db_token_use says ERR_CONFLICT */
 	int64_t sched_age;
+	int socket_scheme;
 	const char *status;	/* of the one job there is; NULL = none */
 	int64_t rev;
 	char peer_kind[32], peer_sender[65];
@@ -260,6 +262,13 @@ int db_ready_sched_age(struct db *db, int64_t *seconds)
 {
 	(void)db;
 	*seconds = fake.sched_age;
+	return fake.rc;
+}
+
+int slot_scheme(struct db *db, char scheme[SLOT_SCHEME_MAX])
+{
+	(void)db;
+	snprintf(scheme, SLOT_SCHEME_MAX, "%s", fake.socket_scheme ? "socket" : "agent");
 	return fake.rc;
 }
 

@@ -37,7 +37,7 @@ struct side {
 
 static struct side A, B;
 /* What the network and the operators do, in percent. */
-static struct { unsigned lose, repeat, fail, permanent, closed; int refuse; } world;
+static struct { unsigned lose, repeat, fail, permanent, closed; int socket, refuse; } world;
 
 static int admit(struct db *db, const char *sender, const json_t *body, struct job_new **out, void *arg, struct errmsg *em);
 
@@ -205,6 +205,7 @@ static void ask_slots(struct side *s)
 			 rows[i].job_id, (int)rows[i].epoch, (int)rows[i].idx, (int)rows[i].attempt, rows[i].reservation);
 		deliver(s->other, s->who.self, "reserve", NULL, body, &reply);
 		result = json_string_value(json_object_get(reply, "result"));
+		rows[i].port = json_integer_value(json_object_get(reply, "port"));
 		if (result && strcmp(result, "granted") == 0 && rnd(100) >= world.lose)
 			CHECK_INT(db_sched_granted(s->db, &s->who, &rows[i], 10000), 0);
 		json_decref(reply);
@@ -229,15 +230,34 @@ static void finish(struct side *s, const struct run_row *r)
 	CHECK_INT(db_run_end(s->db, &s->who, r, &e), 0);
 }
 
+/* Scheme socket: both sides of an attempt know the same port of the range, and no other attempt has it. */
+static void check_port(struct side *s, const struct run_row *r)
+{
+	int64_t other = 0;
+
+	if (!world.socket || !r->active) {
+		CHECK(world.socket || r->port == 0);
+		return;
+	}
+	CHECK(r->port == 50000 || r->port == 50001);
+	CHECK_INT(db_query_int(s->other->db, &other, "SELECT COALESCE(MAX(port), ?) FROM reservation WHERE state = 'started' AND "
+			       "job_id = ? AND epoch = ? AND group_idx = ? AND attempt = ?",
+			       DB_ARGS(db_i(r->port), db_s(r->job_id), db_i(r->epoch), db_i(r->idx), db_i(r->attempt))), 0);
+	CHECK_INT(other, r->port);
+	CHECK_INT(dbfix_int(A.db, "SELECT COUNT(*) - COUNT(DISTINCT port) FROM reservation WHERE port IS NOT NULL"), 0);
+}
+
 static void run_operators(struct side *s)
 {
 	struct run_row *rows;
 	size_t n;
 
 	CHECK_INT(db_run_list(s->db, &s->who, &rows, &n), 0);
-	for (size_t i = 0; i < n; i++)
+	for (size_t i = 0; i < n; i++) {
+		check_port(s, &rows[i]);
 		if (rnd(3) == 0 || !rows[i].active)
 			finish(s, &rows[i]);
+	}
 	free(rows);
 }
 

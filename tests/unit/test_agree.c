@@ -312,5 +312,41 @@ TEST(storm)
 	CHECK_INT(dbfix_int(A.db, "SELECT COUNT(*) FROM job WHERE status IN ('INIT', 'RUNNING')"), 0);
 }
 
+/* Scheme socket over the same network: check_port looks at every attempt. Last, since a refused start ends one side only. */
+TEST(ports)
+{
+	char id[UTIL_JOB_ID_MAX], status[16];
+
+	open_both();
+	calm();
+	CHECK_INT(slot_scheme_set(A.db, "socket", 50000, 50001), 0);
+	CHECK_INT(slot_scheme_set(B.db, "socket", 60000, 60001), 0);
+	for (unsigned seed = 1; seed <= 8 && !test_failed; seed++) {
+		rng_state = seed * 104729;
+		world.socket = 1;
+		world.lose = rnd(40);
+		world.repeat = rnd(60);
+		world.fail = rnd(30);
+		util_job_id(id);
+		CHECK_INT(submit(seed % 2 ? &A : &B, id, seed % 4 < 2 ? "party_a" : "party_b", "x", "{\"x\":1}", 0), 0);
+		CHECK(settle(id, status));
+	}
+	calm();
+	world.socket = 1;
+	check_clean(&A);
+	check_clean(&B);
+	util_job_id(id);
+	CHECK_INT(submit(&B, id, "party_b", "x", "{\"x\":1}", 0), 0);
+	send_all(&B);
+	CHECK_INT(slot_scheme_set(A.db, "agent", 50000, 50001), 0);
+	until(&B, id, "FAILED");
+	CHECK_INT(dbfix_int(B.db, "SELECT COUNT(*) FROM job_error WHERE message LIKE '%party_b has NETWORK_SCHEME socket and party_a has agent%'"), 1);
+	util_job_id(id);
+	CHECK_INT(submit(&B, id, "party_b", "x", "{\"x\":1}", 0), 0);
+	until(&B, id, "FAILED");
+	CHECK_INT(dbfix_int(B.db, "SELECT COUNT(*) FROM job_error WHERE code = 'NETWORK_SCHEME'"), 1);
+}
+
 DBFIX_MAIN(CASE(insert_is_idempotent), CASE(insert_with_lost_commit), CASE(calm_run), CASE(refused), CASE(kill_before_submit_arrives),
-	   CASE(order_and_senders), CASE(older_is_ignored), CASE(both_reasons), CASE(timeout_ends_both), CASE(slots), CASE(storm))
+	   CASE(order_and_senders), CASE(older_is_ignored), CASE(both_reasons), CASE(timeout_ends_both), CASE(slots), CASE(storm),
+	   CASE(ports))

@@ -378,6 +378,10 @@ TEST(health)
 	call("GET", "/healthz", NULL);
 	CHECK_INT(out.status, 200);
 	refused("GET", "/readyz", NULL, 503, "GATEWAY_AWAY", "\"scheduler\": true");
+	fake.socket_scheme = 1;
+	call("GET", "/readyz", NULL);
+	CHECK_INT(out.status, 200);
+	fake.socket_scheme = 0;
 	fake.sched_age = 11;
 	refused("GET", "/readyz", NULL, 503, "SCHEDULER_AWAY", "\"database\": true");
 	fake.rc = ERR_DB;

@@ -129,7 +129,7 @@ static int start(uint32_t attempt, json_t *more, json_t *replace, struct errmsg 
 	int rc;
 
 	memset(em, 0, sizeof(*em));
-	rc = spawnc_start(doc, replace, em);
+	rc = spawnc_start(doc, replace, NULL, em);
 	json_decref(doc);
 	json_decref(replace);
 	return rc;
