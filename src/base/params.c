@@ -43,7 +43,7 @@ static void candidate(struct nearest *n, const char *name)
 	unsigned d = util_distance(n->to, name);
 
 	if (!n->best[0] || d < n->distance) {
-		snprintf(n->best, sizeof(n->best), "%s", name);
+		snprintf(n->best, sizeof(n->best), "%.*s", (int)sizeof(n->best) - 1, name);
 		n->distance = d;
 	}
 }
