@@ -165,7 +165,14 @@ home_launch() { # HOME PROCESS
 home_up() { # HOME PROCESS: launched unless it lives, and waited for
   local home=$1 runtime
   runtime=$(home_get "$home" runtime)
-  proc_alive "$home" "$2" || home_launch "$home" "$2" || return
+  if ! proc_alive "$home" "$2"; then
+    # A dead process leaves its socket, which would look like a new one's.
+    case $2 in
+      netd) rm -f "$runtime/net.sock" ;;
+      api|spawn) rm -f "$runtime/$2.sock" ;;
+    esac
+    home_launch "$home" "$2" || return
+  fi
   case $2 in
     spawn) home_wait "$home" spawn 20 test -S "$runtime/spawn.sock" ;;
     netd) home_wait "$home" netd 20 test -S "$runtime/net.sock" ;;
