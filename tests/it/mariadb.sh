@@ -28,18 +28,19 @@ mariadb_start() {
   user=$(id -un)
   if mariadb_alive "$dir"; then return 0; fi
   if [ ${#dir} -gt 95 ]; then echo "the folder's name is too long for a unix socket: $dir" >&2; return 64; fi
-  mkdir -p "$dir"
+  # A starting server removes the temporary tables of every other one that shares its folder for them.
+  mkdir -p "$dir/tmp"
   if [ ! -d "$dir/data/mysql" ]; then
     rm -rf "$dir/data.new"
     # --force: without it, a machine whose own name does not resolve is refused.
-    mariadb-install-db --no-defaults --force --user="$user" --datadir="$dir/data.new" --skip-test-db --skip-name-resolve \
+    TMPDIR=$dir/tmp mariadb-install-db --no-defaults --force --user="$user" --datadir="$dir/data.new" --skip-test-db --skip-name-resolve \
       --auth-root-authentication-method=socket --auth-root-socket-user="$user" >"$dir/db.log" 2>&1 || {
       tail -n 5 "$dir/db.log" >&2; echo "mariadb-install-db failed; see $dir/db.log" >&2; return 70; }
     mv "$dir/data.new" "$dir/data"
   fi
   rm -f "$dir/db.pid"
   # A session of its own: it ends by mariadb_stop, not by a terminal's Ctrl-C.
-  setsid mariadbd --no-defaults --user="$user" --datadir="$dir/data" --socket="$dir/db.sock" --pid-file="$dir/db.pid" \
+  setsid mariadbd --no-defaults --user="$user" --datadir="$dir/data" --tmpdir="$dir/tmp" --socket="$dir/db.sock" --pid-file="$dir/db.pid" \
     --skip-networking --skip-log-bin --innodb-log-file-size=32M --innodb-buffer-pool-size=64M \
     --performance-schema=OFF --character-set-server=utf8mb4 --log-error="$dir/db.log" "$@" \
     >>"$dir/db.log" 2>&1 </dev/null 9>&- &
