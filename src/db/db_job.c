@@ -165,7 +165,7 @@ static int insert_tx(struct db *db, void *arg)
 	if (row->peer[0])
 		rc = job_send_submit(db, row);
 	else
-		rc = step_ready(db, row, a->j->head.owner);
+		rc = step_next(db, row, a->j->head.owner);
 out:
 	row_free(row);
 	return rc;

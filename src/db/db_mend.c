@@ -44,7 +44,7 @@ static int mend_accepted(struct db *db, struct job_row *j, const char *actor)
 	j->accepted = ACCEPT_YES;
 	j->waiting_for[0] = '\0';
 	TRY(row_save_job(db, j, actor, ""));
-	rc = step_ready(db, j, actor);
+	rc = step_next(db, j, actor);
 out:
 	return rc;
 }
@@ -178,7 +178,7 @@ static int mend_retry(struct db *db, struct job_row *j, struct group_row *g, con
 		goto out;
 	g->state = GROUP_WAITING;
 	TRY(row_save_group(db, j, g, m->actor, "what it depends on is not done"));
-	rc = step_ready(db, j, m->actor);
+	rc = step_next(db, j, m->actor);
 out:
 	return rc;
 }

@@ -156,7 +156,7 @@ static int submit_answered(struct db *db, struct job_row *j, const struct answer
 		j->waiting_for[0] = '\0';
 		TRY(row_save_job(db, j, a->actor, ""));
 		TRY(row_event(db, j, "job", "", "accepted", j->peer, ""));
-		return step_ready(db, j, a->actor);
+		return step_next(db, j, a->actor);
 	}
 	j->accepted = ACCEPT_NO;
 	if (a->http == 200)

@@ -127,7 +127,7 @@ int peer_submit(struct db *db, struct peer_msg *m)
 	TRY(row_lock(db, &m->job, m->job_id));
 	/* Messages before this one belonged to a job that this party has lost or never had. */
 	TRY(db_exec(db, "UPDATE job SET seq_in = ? WHERE id = ?", DB_ARGS(db_i(m->seq), db_i(m->job->id))));
-	TRY(step_ready(db, m->job, m->sender));
+	TRY(step_next(db, m->job, m->sender));
 	rc = answer(m, json_pack("{s:b, s:b}", "success", 1, "accepted", 1));
 out:
 	return rc;

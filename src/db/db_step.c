@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/dag.h"
 #include "base/util.h"
 
 static int is_active_job(const struct job_row *j)
@@ -20,34 +21,72 @@ static void drop_lease(struct group_row *g)
 	g->lease_gen++;
 }
 
-int step_sealed(const struct job_row *j)
+struct tally {
+	unsigned all, prepared, own, own_prepared;
+	unsigned own_failed, peer_failed;	/* with a cause of their own */
+	unsigned own_closed, peer_closed;	/* consequences only */
+	unsigned permanent;			/* causes that another attempt would meet again */
+};
+
+static struct tally count(const struct job_row *j, const struct group_row *g)
 {
-	for (unsigned i = 0; i < j->group_count; i++)
-		if (!group_state_committed(j->group[i].state))
-			return 0;
-	return 1;
+	struct tally n = { 0 };
+
+	for (unsigned i = 0; i < j->task_count; i++) {
+		const struct task_row *t = &j->task[i];
+		int closed = row_is_consequence(t->code);
+
+		if (t->group != g)
+			continue;
+		n.all++;
+		n.own += t->own != 0;
+		n.prepared += t->status == TASK_PREPARED;
+		n.own_prepared += t->own && t->status == TASK_PREPARED;
+		if (t->status != TASK_FAILED)
+			continue;
+		n.own_failed += t->own && !closed;
+		n.peer_failed += !t->own && !closed;
+		n.own_closed += t->own && closed;
+		n.peer_closed += !t->own && closed;
+		n.permanent += !closed && !t->retryable;
+	}
+	return n;
 }
 
-int step_ready(struct db *db, struct job_row *j, const char *actor)
+/* The reasons are all there, or it makes no sense to wait for more. */
+static int is_settled(const struct group_row *g, const struct tally *n)
 {
-	uint64_t done = 0;
-	int rc = 0;
+	return n->own_failed || n->peer_failed || (n->own_closed && n->peer_closed) ||
+	       (g->state == GROUP_FAILED && g->due) || n->own == 0 || n->own == n->all;
+}
 
-	if (!j->leader || !is_active_job(j) || (j->peer[0] && j->accepted != ACCEPT_YES))
-		return 0;
-	for (unsigned i = 0; i < j->group_count; i++)
-		if (j->group[i].state == GROUP_DONE)
-			done |= (uint64_t)1 << i;
+/* The rows as src/base/dag.h sees them. */
+struct view {
+	struct dag_group group[DAG_GROUPS_MAX];
+	struct dag_job job;
+	struct dag_actions actions;
+};
+
+static void look(struct view *v, const struct job_row *j)
+{
+	v->job = (struct dag_job){ j->status, j->max_retries, j->peer[0] && j->accepted != ACCEPT_YES, v->group, j->group_count };
 	for (unsigned i = 0; i < j->group_count; i++) {
-		struct group_row *g = &j->group[i];
+		const struct group_row *g = &j->group[i];
+		struct tally n = { 0 };
 
-		if (g->state != GROUP_WAITING || (g->depends & ~done) != 0)
-			continue;
-		g->state = GROUP_READY;
-		TRY(row_save_group(db, j, g, actor, ""));
+		if (g->state == GROUP_FAILED)
+			n = count(j, g);
+		v->group[i] = (struct dag_group){ g->state, g->retries, n.permanent > 0,
+						  g->state == GROUP_FAILED && !is_settled(g, &n), g->depends };
 	}
-out:
-	return rc;
+}
+
+int step_sealed(const struct job_row *j)
+{
+	struct view v;
+
+	look(&v, j);
+	return dag_past_kill(&v.job);
 }
 
 int step_task_ended(struct db *db, struct job_row *j, struct task_row *t, const struct task_end *e, const char *actor)
@@ -89,25 +128,37 @@ out:
 	return rc;
 }
 
-int step_end(struct db *db, struct job_row *j, enum job_state status, const char *actor, const char *detail)
+static int end_group(struct db *db, struct job_row *j, struct group_row *g, const char *actor, const char *detail)
 {
-	int rc = 0;
+	int rc;
 
-	for (unsigned i = 0; i < j->group_count; i++) {
-		struct group_row *g = &j->group[i];
+	if (g->state != GROUP_FAILED)
+		g->state = GROUP_CANCELED;
+	drop_lease(g);
+	TRY(row_save_group(db, j, g, actor, detail));
+	rc = end_tasks(db, j, g, TASK_CANCELED, actor);
+out:
+	return rc;
+}
 
-		if (group_state_committed(g->state))
-			continue;
-		if (g->state != GROUP_FAILED)
-			g->state = GROUP_CANCELED;
-		drop_lease(g);
-		TRY(row_save_group(db, j, g, actor, detail));
-		TRY(end_tasks(db, j, g, TASK_CANCELED, actor));
-	}
+static int end_job(struct db *db, struct job_row *j, enum job_state status, const char *actor, const char *detail)
+{
 	j->status = status;
 	j->waiting_for[0] = '\0';
 	j->kill_reason[0] = '\0';
-	rc = row_save_job(db, j, actor, detail);
+	return row_save_job(db, j, actor, detail);
+}
+
+int step_end(struct db *db, struct job_row *j, enum job_state status, const char *actor, const char *detail)
+{
+	struct view v;
+	int rc;
+
+	look(&v, j);
+	TRY(dag_end(&v.actions, &v.job));
+	for (unsigned i = 0; i < v.actions.count; i++)
+		TRY(end_group(db, j, &j->group[v.actions.list[i].group], actor, detail));
+	rc = end_job(db, j, status, actor, detail);
 out:
 	return rc;
 }
@@ -153,21 +204,14 @@ out:
 
 int step_done(struct db *db, struct job_row *j, struct group_row *g, const char *actor)
 {
-	int rc, all = 1;
+	int rc;
 
 	g->state = GROUP_DONE;
 	drop_lease(g);
 	TRY(row_save_group(db, j, g, actor, ""));
 	TRY(end_tasks(db, j, g, TASK_SUCCESS, actor));
-	for (unsigned i = 0; i < j->group_count; i++)
-		all = all && j->group[i].state == GROUP_DONE;
-	if (all && is_active_job(j)) {
-		j->status = JOB_SUCCESS;
-		j->waiting_for[0] = '\0';
-		j->kill_reason[0] = '\0';
-	}
 	TRY(row_save_job(db, j, actor, ""));
-	rc = step_ready(db, j, actor);
+	rc = step_next(db, j, actor);
 out:
 	return rc;
 }
@@ -188,14 +232,15 @@ out:
 
 int step_rerun(struct db *db, struct job_row *j, int64_t epoch, const char *actor)
 {
-	int rc = 0;
+	struct view v;
+	int rc;
 
+	look(&v, j);
+	TRY(dag_rerun(&v.actions, &v.job));
 	j->epoch = epoch;
-	for (unsigned i = 0; i < j->group_count; i++) {
-		struct group_row *g = &j->group[i];
+	for (unsigned i = 0; i < v.actions.count; i++) {
+		struct group_row *g = &j->group[v.actions.list[i].group];
 
-		if (group_state_committed(g->state))
-			continue;
 		g->epoch = epoch;
 		g->retries = 0;
 		g->attempt = 0;
@@ -206,48 +251,17 @@ int step_rerun(struct db *db, struct job_row *j, int64_t epoch, const char *acto
 	TRY(row_save_job(db, j, actor, "rerun"));
 	TRY(db_exec(db, "UPDATE job SET started_at = NULL, deadline_at = IF(timeout_seconds > 0, UTC_TIMESTAMP(6) "
 		    "+ INTERVAL timeout_seconds SECOND, NULL) WHERE id = ?", DB_ARGS(db_i(j->id))));
-	rc = step_ready(db, j, actor);
+	rc = step_next(db, j, actor);
 out:
 	return rc;
 }
 
 /* --- decisions --------------------------------------------------------- */
 
-struct tally {
-	unsigned all, prepared, own, own_prepared;
-	unsigned own_failed, peer_failed;	/* with a cause of their own */
-	unsigned own_closed, peer_closed;	/* consequences only */
-	unsigned permanent;			/* causes that another attempt would meet again */
-};
-
-static struct tally count(const struct job_row *j, const struct group_row *g)
-{
-	struct tally n = { 0 };
-
-	for (unsigned i = 0; i < j->task_count; i++) {
-		const struct task_row *t = &j->task[i];
-		int closed = row_is_consequence(t->code);
-
-		if (t->group != g)
-			continue;
-		n.all++;
-		n.own += t->own != 0;
-		n.prepared += t->status == TASK_PREPARED;
-		n.own_prepared += t->own && t->status == TASK_PREPARED;
-		if (t->status != TASK_FAILED)
-			continue;
-		n.own_failed += t->own && !closed;
-		n.peer_failed += !t->own && !closed;
-		n.own_closed += t->own && closed;
-		n.peer_closed += !t->own && closed;
-		n.permanent += !closed && !t->retryable;
-	}
-	return n;
-}
-
+/* Up to a half longer, so that what failed together does not come back together. */
 static int64_t backoff_ms(int64_t retries)
 {
-	int64_t ms = STEP_BACKOFF_MS << (retries < 7 ? retries : 7);
+	int64_t ms = dag_backoff(retries);
 	uint16_t r;
 
 	util_random(&r, sizeof(r));
@@ -316,16 +330,50 @@ out:
 	return rc;
 }
 
-static int fail_group(struct db *db, struct job_row *j, struct group_row *g, const char *actor)
+static int fail_job(struct db *db, struct job_row *j, struct group_row *g, const char *actor)
 {
 	json_t *errors = NULL;
 	int rc;
 
-	g->state = GROUP_FAILED;
 	TRY(note_errors(db, j, g));
-	TRY(step_end(db, j, JOB_FAILED, actor, ""));
+	TRY(end_job(db, j, JOB_FAILED, actor, ""));
 	TRY(step_errors(db, j, &errors));
 	rc = send_outcome(db, j, g, "failed", g->attempt, errors, NULL);
+out:
+	return rc;
+}
+
+static int apply(struct db *db, struct job_row *j, const struct dag_action *a, const char *actor)
+{
+	struct group_row *g = &j->group[a->group];
+
+	switch (a->act) {
+	case DAG_JOB_SUCCESS:
+		return end_job(db, j, JOB_SUCCESS, actor, "");
+	case DAG_GROUP_READY:
+		g->state = GROUP_READY;
+		return row_save_group(db, j, g, actor, "");
+	case DAG_GROUP_RETRY:
+		return step_retry(db, j, g, actor);
+	case DAG_GROUP_END:
+		return end_group(db, j, g, actor, "");
+	case DAG_JOB_FAILED:
+		return fail_job(db, j, g, actor);
+	default:
+		return ERR_INTERNAL;	/* resets belong to dag_rerun */
+	}
+}
+
+int step_next(struct db *db, struct job_row *j, const char *actor)
+{
+	struct view v;
+	int rc;
+
+	look(&v, j);
+	TRY(dag_next(&v.actions, &v.job));
+	for (unsigned i = 0; i < v.actions.count; i++)
+		if (j->leader || v.actions.list[i].act == DAG_JOB_SUCCESS)
+			TRY(apply(db, j, &v.actions.list[i], actor));
 out:
 	return rc;
 }
@@ -333,8 +381,6 @@ out:
 /* A consequence alone waits for the other party's own reason: then the job shows the root cause. */
 static int hold_group(struct db *db, struct job_row *j, struct group_row *g, const char *actor)
 {
-	if (g->state == GROUP_FAILED)
-		return 0;
 	g->state = GROUP_FAILED;
 	g->delay_ms = STEP_GRACE_MS;
 	g->due = 0;
@@ -344,7 +390,6 @@ static int hold_group(struct db *db, struct job_row *j, struct group_row *g, con
 int step_decide(struct db *db, struct job_row *j, struct group_row *g, const char *actor)
 {
 	struct tally n = count(j, g);
-	int settled;
 
 	if (!j->leader || !is_active_job(j) ||
 	    !(g->state == GROUP_RUNNING || g->state == GROUP_PREPARED || g->state == GROUP_FAILED ||
@@ -360,13 +405,10 @@ int step_decide(struct db *db, struct job_row *j, struct group_row *g, const cha
 		}
 		return 0;
 	}
-	settled = n.own_failed || n.peer_failed || (n.own_closed && n.peer_closed) ||
-		  (g->state == GROUP_FAILED && g->due) || n.own == 0 || n.own == n.all;
-	if (!settled)
+	if (g->state != GROUP_FAILED && !is_settled(g, &n))
 		return hold_group(db, j, g, actor);
-	if (!n.permanent && g->retries < j->max_retries)
-		return step_retry(db, j, g, actor);
-	return fail_group(db, j, g, actor);
+	g->state = GROUP_FAILED;
+	return step_next(db, j, actor);
 }
 
 int step_follow(struct db *db, struct job_row *j, struct group_row *g, const char *actor)

@@ -1,7 +1,7 @@
 /*
  * The steps that a locked job can take: what becomes ready, what is decided
- * when tasks end, how a job ends. The leader's decisions are made here and
- * nowhere else. Private to src/db; docs/agreement.md draws the states.
+ * when tasks end, how a job ends. The decisions are those of src/base/dag.c,
+ * applied here and nowhere else. Private to src/db; docs/agreement.md draws the states.
  */
 #ifndef PET_DB_DB_STEP_H
 #define PET_DB_DB_STEP_H
@@ -9,7 +9,6 @@
 #include "db/db_row.h"
 
 #define STEP_GRACE_MS 1000	/* how long a consequence waits for the other party's own reason */
-#define STEP_BACKOFF_MS 500	/* first back-off before a retry; doubles, up to a minute */
 
 /* How a task of an attempt ended; texts are borrowed. */
 struct task_end {
@@ -22,8 +21,11 @@ struct task_end {
 	const char *log_tail;		/* own tasks only */
 };
 
-/* Leader: WAITING groups whose dependencies are DONE become READY. */
-int step_ready(struct db *db, struct job_row *j, const char *actor) PET_MUST_USE;
+/*
+ * Does what dag_next says: groups become READY, failed ones are tried again or
+ * end the job. At the follower only the job's success after its last group.
+ */
+int step_next(struct db *db, struct job_row *j, const char *actor) PET_MUST_USE;
 /* Writes the end of a task of the current attempt; step_decide or step_tell follows. */
 int step_task_ended(struct db *db, struct job_row *j, struct task_row *t, const struct task_end *e,
 		    const char *actor) PET_MUST_USE;
