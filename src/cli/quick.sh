@@ -13,7 +13,7 @@ runtime_folder() {
   local dir
   dir=/tmp/pet-$(id -u)-$(printf %s "$RUN" | cksum | cut -c1-6)
   mkdir -p -m 700 "$dir"
-  if [ -L "$dir" ] || [ ! -O "$dir" ]; then echo "$dir belongs to somebody else: remove it or set TMPDIR elsewhere" >&2; return 73; fi
+  if [ -L "$dir" ] || [ ! -O "$dir" ]; then echo "$dir is a link or belongs to somebody else: remove it, or start from a checkout at another path" >&2; return 73; fi
   chmod 700 "$dir"
   echo "$dir"
 }
