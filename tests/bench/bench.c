@@ -5,12 +5,13 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "bench_two.h"
 
 /* A new verb: its function in bench.h, one line here, one source in Makefile.am. */
 static const struct bench_verb verbs[] = {
 	{ "api", "[--connections N] [--seconds S] [--workers W] [--threads T] [--peers fcgi,flask]", bench_api },
 	{ "gateway", "[--bytes N] [--streams S] [--peer pet-netd|nginx] [--raw yes]", bench_gateway },
-	{ "psi", "--n N [--protocol ecdh] [--threads T]", bench_psi },
+	{ "psi", "--n N [--protocol ecdh] " BENCH_TWO_USAGE, bench_psi },
 	{ NULL, NULL, NULL },
 };
 

@@ -1,15 +1,15 @@
 /*
  * slowlink: a TCP proxy that makes a bad link: delay, a bandwidth limit, cuts.
  *
- *	slowlink --listen PORT --connect PORT [--delay-ms N] [--rate BYTES/S] [--cut-after BYTES]
+ *	slowlink --listen PORT --connect PORT [--delay-ms N | --delay-us N] [--rate BYTES/S] [--cut-after BYTES]
  *
- * Loopback only. --cut-after resets every connection once that many bytes have
- * passed through it in all, again and again. SIGUSR1 resets all connections
+ * Loopback only. The delay is one-way. --cut-after resets every connection once
+ * that many bytes have passed through it in all, again and again. SIGUSR1 resets all connections
  * now; SIGUSR2 lets nothing pass any more on the connections there are, without
  * closing them (a half-dead link), while new ones work; SIGHUP refuses new connections until the next SIGHUP.
  * Kernels without tc netem have no other way to test a slow link.
  */
-#define _GNU_SOURCE /* accept4 */
+#define _GNU_SOURCE /* accept4, ppoll */
 #include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -20,24 +20,24 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
-
-#include "base/util.h"
 
 #define PAIRS 128
 #define CHUNK 65536
-#define QUEUE 64	/* chunks in flight per direction: bounds memory, and bytes on the wire to 4 MiB */
+#define QUEUE 1024	/* chunks in flight per direction */
+#define IN_FLIGHT ((size_t)16 << 20)	/* bytes in flight per direction: more than 1 Gbit/s times 100 ms */
 
 struct chunk {
-	int64_t due;		/* when it may leave */
+	int64_t due;		/* when it may leave, us */
 	size_t len, at;
 	unsigned char *data;
 };
 
 struct direction {
 	struct chunk queue[QUEUE];
-	size_t first, count;
-	int64_t next_ms;	/* the rate limit: when the link is free again */
+	size_t first, count, bytes;
+	int64_t next_ns;	/* the rate limit: when the link is free again */
 	int ended;
 };
 
@@ -49,7 +49,7 @@ struct pair {
 };
 
 static struct pair pairs[PAIRS];
-static int64_t delay_ms;
+static int64_t delay_us;
 static uint64_t rate, cut_after;
 static volatile sig_atomic_t cut_now, freeze_now, closed;
 
@@ -63,8 +63,22 @@ static void on_signal(int sig)
 		closed = !closed;
 }
 
+static int64_t now_us(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (int64_t)t.tv_sec * 1000000 + t.tv_nsec / 1000;
+}
+
+static int has_room(const struct direction *d)
+{
+	return d->count < QUEUE && d->bytes < IN_FLIGHT && !d->ended;
+}
+
 static void pop(struct direction *d)
 {
+	d->bytes -= d->queue[d->first].len;
 	free(d->queue[d->first].data);
 	d->first = (d->first + 1) % QUEUE;
 	d->count--;
@@ -124,28 +138,29 @@ static int take_bytes(struct pair *p, int side)
 {
 	struct direction *d = &p->dir[side];
 	struct chunk *c = &d->queue[(d->first + d->count) % QUEUE];
-	int64_t now = util_mono_ms();
-	ssize_t n;
+	static unsigned char buf[CHUNK];
+	int64_t now = now_us();
+	ssize_t n = recv(p->fd[side], buf, CHUNK, MSG_DONTWAIT);
 
-	c->data = malloc(CHUNK);
-	if (!c->data)
-		return -1;
-	n = recv(p->fd[side], c->data, CHUNK, MSG_DONTWAIT);
 	if (n <= 0) {
-		free(c->data);
 		if (n < 0 && (errno == EAGAIN || errno == EINTR))
 			return 0;
 		d->ended = 1;
 		return n < 0 ? -1 : 0;
 	}
+	c->data = malloc((size_t)n);
+	if (!c->data)
+		return -1;
+	memcpy(c->data, buf, (size_t)n);
 	c->len = (size_t)n;
 	c->at = 0;
-	if (d->next_ms < now)
-		d->next_ms = now;
+	if (d->next_ns < now * 1000)
+		d->next_ns = now * 1000;
 	if (rate)
-		d->next_ms += (int64_t)((uint64_t)n * 1000 / rate);
-	c->due = d->next_ms + delay_ms;
+		d->next_ns += (int64_t)((uint64_t)n * 1000000000 / rate);
+	c->due = d->next_ns / 1000 + delay_us;
 	d->count++;
+	d->bytes += c->len;
 	p->passed += (uint64_t)n;
 	return cut_after && p->passed >= cut_after ? -1 : 0;
 }
@@ -154,7 +169,7 @@ static int give_bytes(struct pair *p, int side)
 {
 	struct direction *d = &p->dir[side];
 
-	while (d->count && d->queue[d->first].due <= util_mono_ms()) {
+	while (d->count && d->queue[d->first].due <= now_us()) {
 		struct chunk *c = &d->queue[d->first];
 		ssize_t n = send(p->fd[!side], c->data + c->at, c->len - c->at, MSG_NOSIGNAL | MSG_DONTWAIT);
 
@@ -168,22 +183,22 @@ static int give_bytes(struct pair *p, int side)
 	return d->ended && !d->count ? -1 : 0;
 }
 
-static int add_polls(struct pollfd *p, int *timeout)
+static int add_polls(struct pollfd *p, int64_t *timeout)
 {
 	int n = 1;
-	int64_t now = util_mono_ms();
+	int64_t now = now_us();
 
 	for (int i = 0; i < PAIRS; i++) {
 		for (int s = 0; s < 2 && pairs[i].fd[0] >= 0 && !pairs[i].frozen; s++) {
 			struct direction *d = &pairs[i].dir[s], *back = &pairs[i].dir[!s];
 			short events = 0;
 
-			if (d->count < QUEUE && !d->ended)
+			if (has_room(d))
 				events |= POLLIN;
 			if (back->count && back->queue[back->first].due <= now)
 				events |= POLLOUT;
 			if (d->count && d->queue[d->first].due > now && d->queue[d->first].due - now < *timeout)
-				*timeout = (int)(d->queue[d->first].due - now);
+				*timeout = d->queue[d->first].due - now;
 			p[n++] = (struct pollfd){ .fd = events ? pairs[i].fd[s] : -1, .events = events };
 		}
 	}
@@ -196,7 +211,7 @@ static void work(void)
 		struct pair *p = &pairs[i];
 
 		for (int s = 0; s < 2 && p->fd[0] >= 0; s++)
-			if (!p->frozen && ((p->dir[s].count < QUEUE && !p->dir[s].ended && take_bytes(p, s) != 0) ||
+			if (!p->frozen && ((has_room(&p->dir[s]) && take_bytes(p, s) != 0) ||
 					give_bytes(p, s) != 0))
 				cut(p);
 		if (cut_now && p->fd[0] >= 0)
@@ -222,7 +237,7 @@ int main(int argc, char **argv)
 	int from = (int)option(argc, argv, "--listen", 0), to = (int)option(argc, argv, "--connect", 0);
 	int listener;
 
-	delay_ms = option(argc, argv, "--delay-ms", 0);
+	delay_us = option(argc, argv, "--delay-us", 1000 * option(argc, argv, "--delay-ms", 0));
 	rate = (uint64_t)option(argc, argv, "--rate", 0);
 	cut_after = (uint64_t)option(argc, argv, "--cut-after", 0);
 	for (int i = 0; i < PAIRS; i++)
@@ -232,14 +247,16 @@ int main(int argc, char **argv)
 	sigaction(SIGHUP, &sa, NULL);
 	listener = from > 0 && to > 0 ? loopback(from, 1) : -1;
 	if (listener < 0) {
-		fprintf(stderr, "usage: slowlink --listen PORT --connect PORT [--delay-ms N] [--rate BYTES/S] [--cut-after BYTES]\n");
+		fprintf(stderr, "usage: slowlink --listen PORT --connect PORT [--delay-ms N | --delay-us N] [--rate BYTES/S] [--cut-after BYTES]\n");
 		return 64;
 	}
 	for (;;) {
-		int timeout = 1000, n = add_polls(p, &timeout);
+		int64_t timeout = 1000000;
+		int n = add_polls(p, &timeout);
+		struct timespec until = { .tv_sec = timeout / 1000000, .tv_nsec = timeout % 1000000 * 1000 };
 
 		p[0] = (struct pollfd){ .fd = listener, .events = POLLIN };
-		if (poll(p, (nfds_t)n, timeout) > 0 && p[0].revents)
+		if (ppoll(p, (nfds_t)n, &until, NULL) > 0 && p[0].revents)
 			take_connection(listener, to);
 		work();
 	}
