@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/util.h"
 #include "mpc/perm.h"
 
 #define MAGIC UINT64_C(0x3149535048444345)	/* "ECDHPSI1" */
@@ -18,7 +19,7 @@ struct run {
 	struct chan *c;
 	struct errmsg *em;
 	struct group_key key;
-	uint32_t n, m;			/* own and peer's items */
+	uint32_t n, m;			/* own and peer's items, dummies included */
 	uint32_t own_batches, peer_batches;
 	int receive, peer_receives;
 	unsigned tag_len;
@@ -70,8 +71,15 @@ static int mask_own(const struct run *r, uint32_t batch, uint32_t start, uint32_
 	uint8_t (*out)[GROUP_BYTES] = r->points + start;
 	int rc;
 
-	for (uint32_t i = 0; i < k; i++)
-		memcpy(items[i], r->p->items[r->order[(uint64_t)batch * BATCH + start + i]], GROUP_HASH_BYTES);
+	/* A dummy is the digest of nothing, which no item of the peer meets. Drawn for all, so that their number costs no time. */
+	if (r->n > r->p->count)
+		util_random(items, k * sizeof(*items));
+	for (uint32_t i = 0; i < k; i++) {
+		uint32_t from = r->order[(uint64_t)batch * BATCH + start + i];
+
+		if (from < r->p->count)
+			memcpy(items[i], r->p->items[from], GROUP_HASH_BYTES);
+	}
 	rc = group_hash(out, (const uint8_t (*)[GROUP_HASH_BYTES])items, k, hash_dst);
 	for (uint32_t i = 0; rc == 0 && i < k; i++)
 		rc = group_mul(out[i], &r->key, out[i]);
@@ -182,7 +190,7 @@ static int disagree(struct errmsg *em, const char *what)
 static int hello(struct run *r)
 {
 	const struct ecdh_psi *p = r->p;
-	uint64_t out[4] = { MAGIC, p->count, p->receivers, p->shape | (uint64_t)!!p->first << 32 }, in[4];
+	uint64_t out[4] = { MAGIC, r->n, p->receivers, p->shape | (uint64_t)!!p->first << 32 }, in[4];
 	int rc = 0;
 
 	for (int i = 0; rc == 0 && i < 4; i++)
@@ -246,7 +254,7 @@ static int match_var(const struct run *r, struct ecdh_psi_result *out)
 	while (mask < 2 * (uint64_t)r->m)
 		mask *= 2;
 	table = calloc(mask, sizeof(*table));
-	out->matched = array(r->n, 1);
+	out->matched = array(r->p->count, 1);
 	if (!table || !out->matched) {
 		free(table);
 		return errmsg_set(r->em, ERR_NOMEM, "NO_MEMORY", "not enough memory to compare %u rows", r->m);
@@ -263,6 +271,8 @@ static int match_var(const struct run *r, struct ecdh_psi_result *out)
 		const uint8_t *t = r->own_tags + (size_t)j * r->tag_len;
 		uint64_t s = slot_of(t, mask);
 
+		if (r->order[j] >= r->p->count)
+			continue;
 		while (table[s] && memcmp(t, r->peer_tags + (size_t)(table[s] - 1) * r->tag_len, r->tag_len) != 0)
 			s = (s + 1) & mask;
 		out->matched[r->order[j]] = table[s] != 0;
@@ -296,13 +306,13 @@ int ecdh_psi_run(struct chan *c, const struct ecdh_psi *p, struct ecdh_psi_resul
 {
 	unsigned me = p->first ? ECDH_PSI_FIRST : ECDH_PSI_SECOND;
 	struct run r = {
-		.p = p, .c = c, .em = em, .n = p->count,
+		.p = p, .c = c, .em = em, .n = p->padded ? p->padded : p->count,
 		.receive = (p->receivers & me) != 0, .peer_receives = (p->receivers & (me ^ 3u)) != 0,
 	};
 	int rc;
 
 	memset(out, 0, sizeof(*out));
-	if (p->count > ECDH_PSI_ITEMS_MAX || p->threads < 1 || p->receivers < 1 || p->receivers > 3)
+	if (r.n > ECDH_PSI_ITEMS_MAX || p->count > r.n || p->threads < 1 || p->receivers < 1 || p->receivers > 3)
 		return errmsg_set(em, ERR_INTERNAL, "INTERNAL", "psi was called with wrong arguments");
 	rc = run(&r, out);
 	if (rc && em && !em->code[0])

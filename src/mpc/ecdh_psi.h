@@ -13,7 +13,7 @@
  *
  * A receiver compares the tags of its own items, returned, with those that it
  * computed from the other's. What each side sees beyond the result: the number
- * of the other's items. A receiver's matches are marked in its own order; where
+ * of the other's items, dummies included. A receiver's matches are marked in its own order; where
  * they stand in the other's list it learns only in the other's random order.
  *
  * Costs with n own and m peer items: n + m multiplications at each side, 32 n
@@ -38,6 +38,7 @@
 struct ecdh_psi {
 	const uint8_t (*items)[GROUP_HASH_BYTES];	/* digests, distinct; borrowed */
 	uint32_t count;
+	uint32_t padded;	/* at least count: random dummies fill up, so that the other side sees this number alone; 0 = count */
 	int first;		/* the two sides must differ */
 	unsigned receivers;	/* the same at both sides, like `shape` */
 	uint32_t shape;		/* any number that must agree: the count of key columns */
@@ -49,7 +50,7 @@ struct ecdh_psi {
 struct ecdh_psi_result {
 	uint8_t *matched;	/* owned: count bytes, 1 for an item that both have; NULL at a side that does not receive */
 	uint32_t matches;	/* 0 at a side that does not receive */
-	uint32_t peer_count;
+	uint32_t peer_count;	/* the peer's padded count */
 };
 
 /*

@@ -210,6 +210,32 @@ TEST(random_sets)
 	}
 }
 
+/* Dummies at both sides: counted, never matched; a list of nothing but dummies too. */
+TEST(padded)
+{
+	uint64_t v[300], w[300];
+
+	fill(v, 300, 0, 2);
+	fill(w, 300, 0, 3);
+	for (uint32_t n = 0; n <= 300; n += 150) {
+		struct side s[2] = { 0 };
+		uint8_t (*a)[GROUP_HASH_BYTES] = items(v, n), (*b)[GROUP_HASH_BYTES] = items(w, 300);
+
+		s[0].p = (struct ecdh_psi){ .items = (const void *)a, .count = n, .padded = 310, .receivers = BOTH, .threads = 2 };
+		s[1].p = (struct ecdh_psi){ .items = (const void *)b, .count = 300, .padded = 300, .receivers = BOTH, .threads = 1 };
+		run_pair(s);
+		CHECK_INT(s[1].r.peer_count, 310);
+		s[1].r.peer_count = n;
+		check_side(&s[0], 1, v, n, w, 300);
+		check_side(&s[1], 1, w, 300, v, n);
+		CHECK_INT(s[0].stats.bytes_sent, 32 + 32 * 310 + ecdh_psi_tag_len(310, 300) * 300);
+		ecdh_psi_result_free(&s[0].r);
+		ecdh_psi_result_free(&s[1].r);
+		free(a);
+		free(b);
+	}
+}
+
 TEST(threads_agree)
 {
 	uint64_t v[500], w[500];
@@ -382,5 +408,5 @@ TEST(init)
 }
 
 TEST_MAIN(CASE(init), CASE(small), CASE(shapes), CASE(lopsided), CASE(batch_borders), CASE(random_sets),
-	  CASE(threads_agree), CASE(tag_lengths), CASE(disagreement), CASE(bad_elements), CASE(bad_hello),
+	  CASE(padded), CASE(threads_agree), CASE(tag_lengths), CASE(disagreement), CASE(bad_elements), CASE(bad_hello),
 	  CASE(peer_leaves))
