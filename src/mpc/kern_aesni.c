@@ -1,0 +1,5 @@
+#if defined(__x86_64__)
+#include "mpc/vec_aesni.h"
+
+#include "mpc/kern_all.h"
+#endif

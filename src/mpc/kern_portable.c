@@ -1,0 +1,3 @@
+#include "mpc/vec_portable.h"
+
+#include "mpc/kern_all.h"
