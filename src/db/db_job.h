@@ -75,7 +75,7 @@ struct job_status {
 	size_t error_count;
 };
 
-/* One round trip while the job is not FAILED or CANCELED. ERR_NOTFOUND. Owned: db_job_status_free. */
+/* One round trip of a SUCCESS job, one or two more of others (reasons; what it waits for). ERR_NOTFOUND. Owned: db_job_status_free. */
 int db_job_status(struct db *db, struct job_status **out, const char *job_id) PET_MUST_USE;
 void db_job_status_free(struct job_status *s);
 /* For status?wait=: the number that grows at every visible change. */

@@ -399,7 +399,8 @@ static int granted_tx(struct db *db, void *arg)
 	g->state = GROUP_READY;
 	g->reservation[0] = '\0';
 	g->delay_ms = 100 + (int64_t)(util_wall_us() % 400);
-	rc = row_save_group(db, j, g, a->c.w->id, "no slot here");
+	TRY(row_save_group(db, j, g, a->c.w->id, "no slot here"));
+	rc = db_exec(db, "UPDATE job SET waiting_for = CONCAT('a slot at ', self), rev = rev + 1 WHERE id = ?", DB_ARGS(db_i(j->id)));
 out:
 	row_free(j);
 	return rc;

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "db/db_job.h"
+#include "db/db_waiting.h"
 
 /* The status call is the busiest one there is: no printf for what is a copy. Cut like snprintf does. */
 static void copy(char *to, size_t cap, struct db_rows *r, unsigned col)
@@ -153,6 +154,8 @@ int db_job_status(struct db *db, struct job_status **out, const char *job_id)
 	s->progress = mean_progress(s);
 	if (strcmp(s->status, "FAILED") == 0 || strcmp(s->status, "CANCELED") == 0)
 		TRY(load_errors(db, s));
+	else if (strcmp(s->status, "SUCCESS") != 0 && !s->waiting_for[0])
+		TRY(db_waiting(db, s->job_id, s->waiting_for, sizeof(s->waiting_for)));
 	*out = s;
 	s = NULL;
 	rc = 0;

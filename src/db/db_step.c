@@ -185,6 +185,8 @@ int step_next_attempt(struct db *db, struct job_row *j, struct group_row *g, con
 {
 	int rc = 0;
 
+	/* What the last attempt waited for; the caller may know more. */
+	j->waiting_for[0] = '\0';
 	drop_lease(g);
 	TRY(row_save_group(db, j, g, actor, detail));
 	for (unsigned i = 0; i < j->task_count; i++) {
@@ -197,7 +199,7 @@ int step_next_attempt(struct db *db, struct job_row *j, struct group_row *g, con
 		t->retryable = 0;
 		TRY(row_save_task(db, j, t, TASK_INIT, actor));
 	}
-	rc = db_exec(db, "UPDATE job SET rev = rev + 1 WHERE id = ?", DB_ARGS(db_i(j->id)));
+	rc = db_exec(db, "UPDATE job SET rev = rev + 1, waiting_for = '' WHERE id = ?", DB_ARGS(db_i(j->id)));
 out:
 	return rc;
 }

@@ -60,6 +60,7 @@ mkdir "$A/data/last.txt"
 said=$(waits "$A" "$job" publish)
 has "$said" "party_a to publish the outputs of last_a: " "a folder is in the place of a result: the status says so"
 n=$((n + 1)); case $said in */* | *last.txt*) echo "not ok $n - without a path: $said" ;; *) echo "ok $n - without a path" ;; esac
+is "$(sql_at "$A" "SELECT which FROM v_stuck WHERE job_id = '$job' AND what = 'publish' AND why = CONCAT('waits to', SUBSTRING_INDEX('$said', ' to', -1))")" test_2 "and so does the DBA's view of what is stuck"
 is "$(wait_end "$B" "$job" 30)" SUCCESS "the other party has its own"
 is "$(status_of "$A" "$job")" RUNNING "committed is committed: it is tried again and again"
 rmdir "$A/data/last.txt"

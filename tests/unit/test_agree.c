@@ -347,6 +347,182 @@ TEST(ports)
 	CHECK_INT(dbfix_int(B.db, "SELECT COUNT(*) FROM job_error WHERE code = 'NETWORK_SCHEME'"), 1);
 }
 
+/* --- what a status says --------------------------------------------------- */
+
+static void check_waits(struct side *s, const char *id, const char *want)
+{
+	struct job_status *st = NULL;
+
+	CHECK_INT(db_job_status(s->db, &st, id), 0);
+	CHECK_STR(st ? st->waiting_for : "?", want);
+	db_job_status_free(st);
+}
+
+static void slots_of(struct side *s, const char *count)
+{
+	CHECK_INT(db_exec(s->db, "UPDATE setting SET value = ? WHERE name = 'slots'", DB_ARGS(db_s(count))), 0);
+}
+
+static void finish_all(struct side *s)
+{
+	struct run_row *rows;
+	size_t n;
+
+	CHECK_INT(db_run_list(s->db, &s->who, &rows, &n), 0);
+	CHECK(n > 0);
+	for (size_t i = 0; i < n; i++)
+		finish(s, &rows[i]);
+	free(rows);
+}
+
+static void start_first(struct side *leader, const char *id)
+{
+	unsigned did = 0;
+
+	CHECK_INT(db_sched_claim(leader->db, &leader->who, 10000, &did), 0);
+	ask_slots(leader);
+	check_waits(leader, id, leader == &A ? "party_b to start first" : "party_a to start first");
+	send_all(leader);
+	check_waits(leader, id, leader == &A ? "the scheduler of party_a to start first" : "the scheduler of party_b to start first");
+	CHECK_INT(db_run_launch(A.db, &A.who, &did), 0);
+	CHECK_INT(db_run_launch(B.db, &B.who, &did), 0);
+	check_waits(&A, id, "");
+	check_waits(&B, id, "");
+}
+
+/* Both ends of a job say at every stage what it waits for, and whom: the lower-named leader. */
+TEST(waiting_for)
+{
+	char id[UTIL_JOB_ID_MAX];
+	unsigned did = 0;
+
+	open_both();
+	calm();
+	util_job_id(id);
+	CHECK_INT(submit(&A, id, "party_a", "alice", "{\"x\":1}", 0), 0);
+	check_waits(&A, id, "party_b to accept the job");
+	send_all(&A);
+	check_waits(&B, id, "party_a to start first");
+	check_waits(&A, id, "the scheduler of party_a to take up first");
+	slots_of(&A, "0");
+	check_waits(&A, id, "a slot at party_a");
+	CHECK_INT(db_sched_claim(A.db, &A.who, 10000, &did), 0);
+	check_waits(&A, id, "a slot at party_a");
+	slots_of(&A, "2");
+	start_first(&A, id);
+	finish_all(&B);
+	check_waits(&B, id, "party_a to commit first");
+	send_all(&B);
+	check_waits(&A, id, "");
+	finish_all(&A);
+	check_waits(&A, id, "party_a to publish the outputs of first");
+	send_all(&A);
+	check_waits(&B, id, "party_b to publish the outputs of first");
+	publish(&B);
+	check_waits(&B, id, "party_a to start second");
+	until(&A, id, "SUCCESS");
+	until(&B, id, "SUCCESS");
+	check_waits(&A, id, "");
+	check_waits(&B, id, "");
+}
+
+/* The higher-named leader asks the other party, but only with a slot of its own; and after a failure. */
+TEST(waiting_for_slots)
+{
+	struct errmsg em = { 0 };
+	char id[UTIL_JOB_ID_MAX];
+	unsigned did = 0;
+
+	open_both();
+	calm();
+	util_job_id(id);
+	CHECK_INT(submit(&B, id, "party_b", "bob", "{\"x\":1}", 0), 0);
+	send_all(&B);
+	check_waits(&A, id, "party_b to start first");
+	slots_of(&B, "0");
+	CHECK_INT(db_sched_claim(B.db, &B.who, 10000, &did), 0);
+	check_waits(&B, id, "a slot at party_b");
+	slots_of(&B, "2");
+	CHECK_INT(db_sched_claim(B.db, &B.who, 10000, &did), 0);
+	check_waits(&B, id, "a slot at party_a");
+	/* Granted there, but the own slot has gone meanwhile: that is what it waits for now. */
+	slots_of(&B, "0");
+	ask_slots(&B);
+	check_waits(&B, id, "a slot at party_b");
+	slots_of(&B, "2");
+	CHECK_INT(db_exec(B.db, "UPDATE job_group SET not_before = NULL WHERE state = 'READY'", DB_NOARGS), 0);
+	send_all(&B);
+	start_first(&B, id);
+	world.fail = 100;
+	finish_all(&B);
+	check_waits(&B, id, "the pause before another attempt of first");
+	calm();
+	CHECK_INT(db_job_kill(A.db, "party_a", id, "alice", &em), 0);
+	check_waits(&A, id, "party_b to confirm the end");
+	until(&A, id, "CANCELED");
+	check_waits(&A, id, "");
+	check_clean(&A);
+	check_clean(&B);
+}
+
+/* The DBA's view names a publish that keeps failing at once, and a silent one after a while. */
+TEST(stuck_publish)
+{
+	struct publish_row *rows;
+	char id[UTIL_JOB_ID_MAX];
+	size_t n;
+
+	open_both();
+	calm();
+	util_job_id(id);
+	CHECK_INT(submit(&A, id, "party_a", "alice", "{\"x\":1}", 0), 0);
+	send_all(&A);
+	start_first(&A, id);
+	finish_all(&B);
+	send_all(&B);
+	finish_all(&A);
+	CHECK_INT(db_run_publish(A.db, &A.who, &rows, &n), 0);
+	CHECK_INT(n, 1);
+	CHECK_INT(dbfix_int(A.db, "SELECT COUNT(*) FROM v_stuck"), 0);
+	CHECK_INT(db_run_unpublished(A.db, &rows[0], "the place is taken"), 0);
+	CHECK_INT(dbfix_int(A.db, "SELECT COUNT(*) FROM v_stuck WHERE what = 'publish' AND which = 'first' AND since_seconds < 30 "
+			    "AND why = 'waits to publish the outputs of a1: the place is taken'"), 1);
+	/* Said long ago, by another attempt to publish: one row still. */
+	CHECK_INT(db_run_unpublished(A.db, &rows[0], "the disk is full"), 0);
+	CHECK_INT(dbfix_int(A.db, "SELECT COUNT(*) FROM v_stuck WHERE why LIKE '%disk is full'"), 1);
+	CHECK_INT(dbfix_int(A.db, "SELECT COUNT(*) FROM v_stuck"), 1);
+	CHECK_INT(db_run_done(A.db, &A.who, rows[0].group, rows[0].lease_gen), 0);
+	CHECK_INT(dbfix_int(A.db, "SELECT COUNT(*) FROM v_stuck"), 0);
+	publish_free(rows, n);
+	until(&A, id, "SUCCESS");
+	until(&B, id, "SUCCESS");
+}
+
+TEST(silent_publish)
+{
+	struct publish_row *rows;
+	char id[UTIL_JOB_ID_MAX];
+	size_t n;
+
+	open_both();
+	calm();
+	util_job_id(id);
+	CHECK_INT(submit(&A, id, "party_a", "alice", "{\"x\":1}", 0), 0);
+	send_all(&A);
+	start_first(&A, id);
+	finish_all(&B);
+	send_all(&B);
+	finish_all(&A);
+	CHECK_INT(db_run_publish(A.db, &A.who, &rows, &n), 0);
+	CHECK_INT(n, 1);
+	CHECK_INT(db_exec(A.db, "UPDATE event SET at = at - INTERVAL 40 SECOND WHERE to_state = 'PUBLISHING'", DB_NOARGS), 0);
+	CHECK_INT(dbfix_int(A.db, "SELECT COUNT(*) FROM v_stuck WHERE what = 'publish' AND why = 'has not ended yet' AND since_seconds >= 40"), 1);
+	publish_free(rows, n);
+	until(&A, id, "SUCCESS");
+	until(&B, id, "SUCCESS");
+	CHECK_INT(dbfix_int(A.db, "SELECT COUNT(*) FROM v_stuck"), 0);
+}
+
 DBFIX_MAIN(CASE(insert_is_idempotent), CASE(insert_with_lost_commit), CASE(calm_run), CASE(refused), CASE(kill_before_submit_arrives),
-	   CASE(order_and_senders), CASE(older_is_ignored), CASE(both_reasons), CASE(timeout_ends_both), CASE(slots), CASE(storm),
-	   CASE(ports))
+	   CASE(order_and_senders), CASE(older_is_ignored), CASE(both_reasons), CASE(timeout_ends_both), CASE(slots), CASE(waiting_for),
+	   CASE(waiting_for_slots), CASE(stuck_publish), CASE(silent_publish), CASE(storm), CASE(ports))
