@@ -10,6 +10,7 @@
 #include "base/util.h"
 #include "base/wake.h"
 #include "db/db_slot.h"
+#include "sched/http.h"
 #include "sched/sched.h"
 
 static int number(const char *name, int64_t fallback, int64_t low, int64_t high, int64_t scale, int64_t *out, struct errmsg *em)
@@ -69,6 +70,9 @@ static int names(struct sched *s, struct errmsg *em)
 		rc = errmsg_set(em, ERR_INPUT, "BAD_CONFIG", "PARTY is '%s', which %s does not name", c->party, file);
 		goto out;
 	}
+	for (size_t i = 0; i < s->parties->count; i++)
+		if (strcmp(s->parties->party[i].name, c->party) != 0)
+			TRY(http_check(&s->parties->party[i], em));
 	c->gateway_listen = conf_get("PET_NET_LISTEN", party_find(s->parties, c->party)->net[0].address);
 	if (key)
 		TRY(token_key_load(&s->key, key, em));

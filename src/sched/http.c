@@ -10,12 +10,21 @@
 
 #define REPLY_MAX (4 << 20)
 
+/* A party's url, taken apart. */
+struct place {
+	int https;
+	char authority[256];	/* host:port as it stands there, without a port of its own 443 or 80 is meant */
+	char prefix[256];	/* the path before /api: part of what a token is bound to */
+	char base[640];		/* what the paths are appended to */
+};
+
 struct http {
 	struct sched *s;
 	const struct party *peer;
 	CURL *curl;
 	struct buf reply;
-	char path_prefix[256];	/* of the peer's url: part of what a token is bound to */
+	struct place place;
+	struct curl_slist *connect_to;	/* https: where the party's name is found */
 	char why[CURL_ERROR_SIZE + 64];
 	char curl_why[CURL_ERROR_SIZE];
 };
@@ -29,17 +38,74 @@ static size_t take(char *data, size_t size, size_t n, void *arg)
 	return size * n;
 }
 
-static int is_loopback(const char *url)
+static int is_loopback(const char *authority)
 {
-	static const char *const hosts[] = { "http://127.0.0.1", "http://localhost", "http://[::1]" };
+	static const char *const hosts[] = { "127.0.0.1", "localhost", "[::1]" };
 
 	for (size_t i = 0; i < PET_ARRAY_SIZE(hosts); i++) {
 		size_t n = strlen(hosts[i]);
 
-		if (strncmp(url, hosts[i], n) == 0 && (url[n] == ':' || url[n] == '/' || url[n] == '\0'))
+		if (strncmp(authority, hosts[i], n) == 0 && (authority[n] == ':' || authority[n] == '\0'))
 			return 1;
 	}
 	return 0;
+}
+
+/*
+ * With https the name in the url is the party's: that is what its certificate
+ * has to carry, as at the gateways, wherever the party's machines stand.
+ */
+static int take_apart(struct place *at, const struct party *p, struct errmsg *em)
+{
+	const char *host = strstr(p->url, "://"), *slash;
+	size_t n;
+
+	memset(at, 0, sizeof(*at));
+	at->https = strncmp(p->url, "https://", 8) == 0;
+	host = host ? host + 3 : "";
+	slash = strchr(host, '/');
+	n = slash ? (size_t)(slash - host) : strlen(host);
+	if ((!at->https && strncmp(p->url, "http://", 7) != 0) || n == 0 || n >= sizeof(at->authority) || memchr(host, '@', n) ||
+	    strlen(host + n) >= sizeof(at->prefix))
+		return errmsg_set(em, ERR_INPUT, "BAD_CONFIG", "%s.petplatform.url is '%.200s': expected https://HOST[:PORT][/PATH] without a user",
+				  p->name, p->url);
+	memcpy(at->authority, host, n);
+	snprintf(at->prefix, sizeof(at->prefix), "%s", host + n);
+	if (!at->https && !is_loopback(at->authority))
+		return errmsg_set(em, ERR_INPUT, "BAD_CONFIG", "%s.petplatform.url is %s: plain http is for loopback only, use https",
+				  p->name, p->url);
+	if (at->https)
+		snprintf(at->base, sizeof(at->base), "https://%s%s", p->name, at->prefix);
+	else
+		snprintf(at->base, sizeof(at->base), "http://%s%s", at->authority, at->prefix);
+	return 0;
+}
+
+int http_check(const struct party *peer, struct errmsg *em)
+{
+	struct place at;
+
+	return take_apart(&at, peer, em);
+}
+
+/* The host part ends at a colon that is not inside of an IPv6 address. */
+static int has_port(const char *authority)
+{
+	const char *bracket = strchr(authority, ']');
+
+	return strchr(bracket ? bracket : authority, ':') != NULL;
+}
+
+/* The connection goes to the url's host; name check, SNI and Host are of the party's name. */
+static int aim(struct http *h)
+{
+	char line[300];
+
+	snprintf(line, sizeof(line), "::%s%s", h->place.authority, has_port(h->place.authority) ? "" : ":443");
+	h->connect_to = curl_slist_append(NULL, line);
+	if (!h->connect_to)
+		return ERR_NOMEM;
+	return curl_easy_setopt(h->curl, CURLOPT_CONNECT_TO, h->connect_to) == CURLE_OK ? 0 : ERR_INTERNAL;
 }
 
 /* Only what the party file pins is trusted; several certificates make one bundle. */
@@ -55,7 +121,10 @@ static int pin(struct http *h)
 	struct curl_blob blob = { .data = pem.data, .len = pem.len, .flags = CURL_BLOB_COPY };
 
 	rc = curl_easy_setopt(h->curl, CURLOPT_CAINFO_BLOB, &blob) == CURLE_OK &&
-	     curl_easy_setopt(h->curl, CURLOPT_CAPATH, NULL) == CURLE_OK ? 0 : ERR_INTERNAL;
+	     curl_easy_setopt(h->curl, CURLOPT_CAPATH, NULL) == CURLE_OK &&
+	     curl_easy_setopt(h->curl, CURLOPT_SSL_VERIFYPEER, 1L) == CURLE_OK &&
+	     curl_easy_setopt(h->curl, CURLOPT_SSL_VERIFYHOST, 2L) == CURLE_OK &&
+	     curl_easy_setopt(h->curl, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_3) == CURLE_OK ? 0 : ERR_INTERNAL;
 out:
 	buf_free(&pem);
 	return rc;
@@ -81,27 +150,24 @@ static void options(struct http *h)
 int http_new(struct http **out, struct sched *s, const struct party *peer, struct errmsg *em)
 {
 	struct http *h = calloc(1, sizeof(*h));
-	const char *host = strstr(peer->url, "://"), *slash;
-	int https = strncmp(peer->url, "https://", 8) == 0, rc = ERR_NOMEM;
+	int rc = ERR_NOMEM;
 
 	*out = NULL;
 	if (!h)
 		return ERR_NOMEM;
 	h->s = s;
 	h->peer = peer;
-	if (!https && !is_loopback(peer->url)) {
-		rc = errmsg_set(em, ERR_INPUT, "BAD_CONFIG", "%s.petplatform.url is %s: plain http is for loopback only, use https",
-				peer->name, peer->url);
+	TRY(take_apart(&h->place, peer, em));
+	h->curl = curl_easy_init();
+	if (!h->curl) {
+		rc = ERR_NOMEM;
 		goto out;
 	}
-	slash = host ? strchr(host + 3, '/') : NULL;
-	snprintf(h->path_prefix, sizeof(h->path_prefix), "%s", slash ? slash : "");
-	h->curl = curl_easy_init();
-	if (!h->curl)
-		goto out;
 	options(h);
-	if (https)
+	if (h->place.https) {
 		TRY(pin(h));
+		TRY(aim(h));
+	}
 	*out = h;
 	return 0;
 out:
@@ -115,6 +181,7 @@ void http_free(struct http *h)
 		return;
 	if (h->curl)
 		curl_easy_cleanup(h->curl);
+	curl_slist_free_all(h->connect_to);
 	buf_free(&h->reply);
 	free(h);
 }
@@ -125,7 +192,7 @@ static struct curl_slist *headers(struct http *h, const char *method, const char
 	struct token_request req = { .method = method, .path = full, .body = body, .body_len = strlen(body) };
 	struct curl_slist *list = NULL;
 
-	snprintf(full, sizeof(full), "%s%s", h->path_prefix, path);
+	snprintf(full, sizeof(full), "%s%s", h->place.prefix, path);
 	if (!h->s->key || token_node_make(token, h->s->key, h->s->conf.party, h->peer->name, &req) != 0)
 		return NULL;
 	snprintf(line, sizeof(line), "Authorization: Bearer %s", token);
@@ -140,7 +207,7 @@ static int perform(struct http *h, const char *method, const char *path, const c
 	char url[1024];
 	CURLcode cc;
 
-	snprintf(url, sizeof(url), "%s%s", h->peer->url, path);
+	snprintf(url, sizeof(url), "%s%s", h->place.base, path);
 	buf_clear(&h->reply);
 	curl_easy_setopt(h->curl, CURLOPT_URL, url);
 	curl_easy_setopt(h->curl, CURLOPT_HTTPHEADER, list);

@@ -10,7 +10,9 @@
 
 struct http;
 
-/* http:// is for loopback only; https:// pins the certificates of the peer's party file. */
+/* ERR_INPUT when the peer's url cannot be used: http:// is for loopback only. */
+int http_check(const struct party *peer, struct errmsg *em) PET_MUST_USE;
+/* https:// trusts what the party file pins for the peer and nothing else; the certificate must carry the party's name. */
 int http_new(struct http **out, struct sched *s, const struct party *peer, struct errmsg *em) PET_MUST_USE;
 void http_free(struct http *h);
 /*
