@@ -31,15 +31,36 @@ struct sender {
 	struct db *db;
 	struct recon *recon;
 	int64_t away_ms, away_until;	/* the peer did not answer: nobody asks it before */
+	char away_why[160];
 	int64_t ask_at, progress_at, recon_at;
 	struct { int64_t task, attempt; double progress; } told[PROGRESS_MAX];
 	uint64_t seen;			/* generation of the last wake */
 };
 
+/* curl's sentences hold milliseconds. */
+static int same_but_digits(const char *a, const char *b)
+{
+	for (;;) {
+		a += strspn(a, "0123456789");
+		b += strspn(b, "0123456789");
+		if (*a != *b)
+			return 0;
+		if (!*a)
+			return 1;
+		a++;
+		b++;
+	}
+}
+
+/* Said once, and again when the reason has become another one. */
 static void away(struct sender *p, const char *why)
 {
-	if (p->away_ms == 0)
+	char text[sizeof(p->away_why)];
+
+	snprintf(text, sizeof(text), "%s", why);
+	if (p->away_ms == 0 || !same_but_digits(text, p->away_why))
 		log_warning("%s does not answer: %s", p->peer->name, why);
+	memcpy(p->away_why, text, sizeof(text));
 	p->away_ms = p->away_ms ? p->away_ms * 2 : AWAY_MIN_MS;
 	if (p->away_ms > AWAY_MAX_MS)
 		p->away_ms = AWAY_MAX_MS;
