@@ -13,6 +13,7 @@
  *   vec_index(i)             block j is { i + j, 0 }
  *   vec_xor/vec_and          andnot(a, b) = ~a & b
  *   vec_add64                word by word
+ *   vec_eq64                 word by word: all ones where equal
  *   vec_shl64/vec_shr64(v,n) word by word, n a constant
  *   vec_swap(v)              both words of every block exchanged
  *   vec_sigma(v)             block_sigma of every block

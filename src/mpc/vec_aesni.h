@@ -22,6 +22,7 @@ static inline vec vec_xor(vec a, vec b) { return _mm_xor_si128(a, b); }
 static inline vec vec_and(vec a, vec b) { return _mm_and_si128(a, b); }
 static inline vec vec_andnot(vec a, vec b) { return _mm_andnot_si128(a, b); }
 static inline vec vec_add64(vec a, vec b) { return _mm_add_epi64(a, b); }
+static inline vec vec_eq64(vec a, vec b) { return _mm_cmpeq_epi64(a, b); }
 static inline vec vec_shl64(vec a, int n) { return _mm_slli_epi64(a, n); }
 static inline vec vec_shr64(vec a, int n) { return _mm_srli_epi64(a, n); }
 static inline vec vec_swap(vec a) { return _mm_shuffle_epi32(a, 0x4e); }

@@ -20,6 +20,7 @@ static inline vec vec_xor(vec a, vec b) { return _mm512_xor_si512(a, b); }
 static inline vec vec_and(vec a, vec b) { return _mm512_and_si512(a, b); }
 static inline vec vec_andnot(vec a, vec b) { return _mm512_andnot_si512(a, b); }
 static inline vec vec_add64(vec a, vec b) { return _mm512_add_epi64(a, b); }
+static inline vec vec_eq64(vec a, vec b) { return _mm512_movm_epi64(_mm512_cmpeq_epi64_mask(a, b)); }
 static inline vec vec_shl64(vec a, int n) { return _mm512_slli_epi64(a, (unsigned)n); }
 static inline vec vec_shr64(vec a, int n) { return _mm512_srli_epi64(a, (unsigned)n); }
 static inline vec vec_swap(vec a) { return _mm512_shuffle_epi32(a, (_MM_PERM_ENUM)0x4e); }

@@ -63,6 +63,8 @@ VEC_WORDWISE(xor, a.w[i] ^ b.w[i])
 VEC_WORDWISE(and, a.w[i] & b.w[i])
 VEC_WORDWISE(andnot, ~a.w[i] & b.w[i])
 VEC_WORDWISE(add64, a.w[i] + b.w[i])
+/* d | -d has its top bit clear for d = 0 only. */
+VEC_WORDWISE(eq64, (((a.w[i] ^ b.w[i]) | -(a.w[i] ^ b.w[i])) >> 63) - 1)
 
 static inline vec vec_shl64(vec a, int n)
 {

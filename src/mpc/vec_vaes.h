@@ -20,6 +20,7 @@ static inline vec vec_xor(vec a, vec b) { return _mm256_xor_si256(a, b); }
 static inline vec vec_and(vec a, vec b) { return _mm256_and_si256(a, b); }
 static inline vec vec_andnot(vec a, vec b) { return _mm256_andnot_si256(a, b); }
 static inline vec vec_add64(vec a, vec b) { return _mm256_add_epi64(a, b); }
+static inline vec vec_eq64(vec a, vec b) { return _mm256_cmpeq_epi64(a, b); }
 static inline vec vec_shl64(vec a, int n) { return _mm256_slli_epi64(a, n); }
 static inline vec vec_shr64(vec a, int n) { return _mm256_srli_epi64(a, n); }
 static inline vec vec_swap(vec a) { return _mm256_shuffle_epi32(a, 0x4e); }
