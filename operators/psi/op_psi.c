@@ -91,7 +91,7 @@ static int load(struct psi *p)
 	if (p->receives && !op_output(p->ctx, "data", 0))
 		return errmsg_set(em, ERR_INPUT, "MISSING_PARAMETER",
 				  "outputs.data is missing: this party receives the intersection");
-	TRY(csv_open(&p->csv, op_input(p->ctx, "data", 0), op_input_name(p->ctx, "data", 0), em));
+	TRY(csv_open(&p->csv, op_input(p->ctx, "data", 0), op_input_name(p->ctx, "data", 0), NULL, em));
 	if (csv_rows(p->csv) > ECDH_PSI_ITEMS_MAX)
 		return errmsg_set(em, ERR_INPUT, "TOO_MANY_ROWS", "an input file has more than %u rows", ECDH_PSI_ITEMS_MAX);
 	TRY(psi_keys_init(&p->keys, p->csv, json_object_get(op_params(p->ctx), "column_name"), em));
@@ -138,10 +138,10 @@ static int write_rows(struct psi *p, struct csv_writer *w)
 	if (p->receives)
 		TRY(psi_keys_order(&p->keys, p->result.matched, n, rows, op_errmsg(p->ctx)));
 	csv_raw_header(p->csv, &data, &len);
-	TRY(csv_write_raw(w, data, len));
+	TRY(csv_write_raw(w, data, len, NULL));
 	for (uint32_t i = 0; i < n; i++) {
 		csv_raw(p->csv, rows[i], &data, &len);
-		TRY(csv_write_raw(w, data, len));
+		TRY(csv_write_raw(w, data, len, NULL));
 	}
 	rc = 0;
 out:
@@ -160,7 +160,7 @@ static int write_output(struct psi *p)
 	if (!path)
 		return 0;
 	op_progress(p->ctx, 0.97, "write");
-	rc = csv_writer_open(&w, path);
+	rc = csv_writer_open(&w, path, 0);
 	if (rc == 0) {
 		rc = write_rows(p, w);
 		if (rc)

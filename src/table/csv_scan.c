@@ -4,41 +4,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#ifdef __SSE2__
-#include <emmintrin.h>
-#endif
 
-#include "table/csv.h"
-
-#define BLOCK 64
-
-enum state {
-	AT_START,	/* of a field */
-	PLAIN,		/* inside a bare field */
-	QUOTED,		/* inside quotes */
-	QUOTE,		/* after a quote inside quotes: the end, or half of a pair */
-	CR,		/* after a CR outside quotes: LF must follow */
-};
-
-struct scan {
-	struct csv_index *ix;
-	const uint8_t *data;
-	size_t len;
-	const char *name;
-	struct errmsg *em;
-	enum state state;
-	size_t row_start, commas, quote_at;
-	size_t blank_at;	/* the first of the empty lines since the last row */
-	int blank;
-	/* UTF-8: continuation bytes still needed, and what the next one may be. */
-	unsigned need;
-	uint8_t low, high;
-};
-
-/* One bit per byte of a block. */
-struct masks {
-	uint64_t quote, comma, lf, cr, nul, high;
-};
+#define BATCH 64	/* blocks whose masks are made at once: they stay in the first-level cache */
 
 uint64_t csv_line_of(const uint8_t *data, size_t offset)
 {
@@ -70,105 +37,70 @@ int csv_error_at(struct errmsg *em, const char *name, const uint8_t *data, size_
 	return ERR_INPUT;
 }
 
-#define FAIL(s, offset, ...) csv_error_at((s)->em, (s)->name, (s)->data, offset, __VA_ARGS__)
+#define FAIL(s, em, offset, ...) csv_error_at(em, (s)->name, (s)->data, offset, __VA_ARGS__)
 
-static int row_add(struct csv_index *ix, size_t offset)
+/* --- rows ------------------------------------------------------------------------ */
+
+static int row_add(struct csv_scan *s, size_t offset)
 {
-	if (ix->count == ix->cap) {
-		uint64_t cap = ix->cap ? ix->cap * 2 : 1024;
-		uint64_t *rows = reallocarray(ix->rows, cap, sizeof(*rows));
+	if (s->count == s->cap) {
+		uint64_t cap = s->cap ? s->cap * 2 : 1024;
+		uint64_t *rows = reallocarray(s->rows, cap, sizeof(*rows));
 
 		if (!rows)
 			return ERR_NOMEM;
-		ix->rows = rows;
-		ix->cap = cap;
+		s->rows = rows;
+		s->cap = cap;
 	}
-	ix->rows[ix->count++] = offset;
+	s->rows[s->count++] = offset;
 	return 0;
 }
 
-/* The row that began at row_start ends before `end`; the next one begins at `next`. */
-static int row_end(struct scan *s, size_t end, size_t next)
+static int first_row(struct csv_scan *s, size_t start, size_t end, struct errmsg *em)
 {
-	struct csv_index *ix = s->ix;
-	size_t start = s->row_start, fields = s->commas + 1;
+	size_t fields = s->delims + 1;
+
+	if (fields > CSV_COLUMNS_MAX)
+		return FAIL(s, em, start, "the %s has %zu columns, at most %d are read",
+			    s->opts.no_header ? "first row" : "header", fields, CSV_COLUMNS_MAX);
+	s->columns = fields;
+	s->header = start;
+	s->header_len = s->opts.no_header ? 0 : end - start;
+	return s->opts.no_header ? row_add(s, start) : 0;
+}
+
+/* The row that began at row_start ends before `end`; the next one begins at `next`. */
+static int row_end(struct csv_scan *s, size_t end, size_t next, struct errmsg *em)
+{
+	size_t start = s->row_start, fields = s->delims + 1;
+	int rc;
 
 	s->row_start = next;
-	s->commas = 0;
-	s->state = AT_START;
 	if (end == start) {
 		if (!s->blank)
 			s->blank_at = start;
 		s->blank = 1;
+		s->delims = 0;
 		return 0;
 	}
 	if (s->blank)
-		return FAIL(s, s->blank_at,
+		return FAIL(s, em, s->blank_at,
 			    "an empty line before the last row; in a file of one column an empty value is written \"\"");
-	if (!ix->columns) {
-		if (fields > CSV_COLUMNS_MAX)
-			return FAIL(s, start, "the header has %zu columns, at most %d are read", fields, CSV_COLUMNS_MAX);
-		ix->columns = fields;
-		ix->header = start;
-		ix->header_len = end - start;
-		return 0;
-	}
-	if (fields != ix->columns)
-		return FAIL(s, start, "the row has %zu field%s, the header has %zu", fields,
-			    fields == 1 ? "" : "s", ix->columns);
-	return row_add(ix, start);
+	if (fields == s->columns)
+		rc = row_add(s, start);
+	else if (!s->columns)
+		rc = first_row(s, start, end, em);
+	else
+		rc = FAIL(s, em, start, "the row has %zu field%s, the %s has %zu", fields, fields == 1 ? "" : "s",
+			  s->opts.no_header ? "first one" : "header", s->columns);
+	s->delims = 0;
+	return rc;
 }
 
-static int after_field(struct scan *s, size_t i, uint8_t c)
-{
-	if (c == ',') {
-		s->commas++;
-		s->state = AT_START;
-		return 0;
-	}
-	if (c == '\r') {
-		s->state = CR;
-		return 0;
-	}
-	return row_end(s, i, i + 1);
-}
-
-static int scan_byte(struct scan *s, size_t i, uint8_t c)
-{
-	int ends = c == ',' || c == '\r' || c == '\n';
-
-	switch (s->state) {
-	case AT_START:
-	case PLAIN:
-		if (ends)
-			return after_field(s, i, c);
-		if (c == '"' && s->state == PLAIN)
-			return FAIL(s, i, "a quote inside a field that does not begin with one");
-		if (c == '"')
-			s->quote_at = i;
-		s->state = c == '"' ? QUOTED : PLAIN;
-		return 0;
-	case QUOTED:
-		if (c == '"')
-			s->state = QUOTE;
-		return 0;
-	case QUOTE:
-		if (ends)
-			return after_field(s, i, c);
-		if (c != '"')
-			return FAIL(s, i, "text after the closing quote of a field");
-		s->state = QUOTED;
-		return 0;
-	case CR:
-		if (c != '\n')
-			return FAIL(s, i - 1, "a carriage return without a line feed; lines end with LF or CRLF");
-		return row_end(s, i - 1, i + 1);
-	}
-	return ERR_INTERNAL;
-}
+/* --- text ------------------------------------------------------------------------ */
 
 /* RFC 3629: no overlong forms, no surrogates, nothing above U+10FFFF. */
-static int utf8_byte(struct scan *s, uint8_t c)
+static int utf8_byte(struct csv_scan *s, uint8_t c)
 {
 	if (s->need) {
 		if (c < s->low || c > s->high)
@@ -188,74 +120,103 @@ static int utf8_byte(struct scan *s, uint8_t c)
 	return 0;
 }
 
-static int check_text(struct scan *s, size_t from, size_t n)
+static int check_text(struct csv_scan *s, size_t from, size_t n, struct errmsg *em)
 {
 	for (size_t i = from; i < from + n; i++) {
 		if (s->data[i] == 0)
-			return FAIL(s, i, "a NUL byte; is this a text file in UTF-8?");
+			return FAIL(s, em, i, "a NUL byte; is this a text file in UTF-8?");
 		if (utf8_byte(s, s->data[i]) != 0)
-			return FAIL(s, i, "byte 0x%02x is not valid UTF-8", s->data[i]);
+			return FAIL(s, em, i, "byte 0x%02x is not valid UTF-8", s->data[i]);
 	}
 	return 0;
 }
 
-static int scan_bytes(struct scan *s, size_t from, size_t n)
+/* --- the slow way: byte by byte, to say what is wrong and where -------------------- */
+
+enum state {
+	AT_START,	/* of a field */
+	PLAIN,		/* inside a bare field */
+	QUOTED,		/* inside quotes */
+	QUOTE,		/* after a quote inside quotes: the end, or half of a pair */
+	CR,		/* after a CR outside quotes: LF must follow */
+};
+
+struct slow {
+	struct csv_scan *s;
+	struct errmsg *em;
+	enum state state;
+	size_t quote_at;
+};
+
+static int slow_after_field(struct slow *w, size_t i, uint8_t c)
 {
+	if (c == '\r') {
+		w->state = CR;
+		return 0;
+	}
+	w->state = AT_START;
+	if (c == '\n')
+		return row_end(w->s, i, i + 1, w->em);
+	w->s->delims++;
+	return 0;
+}
+
+static int slow_byte(struct slow *w, size_t i, uint8_t c)
+{
+	int ends = c == (uint8_t)w->s->opts.delimiter || c == '\r' || c == '\n';
+
+	switch (w->state) {
+	case AT_START:
+	case PLAIN:
+		if (ends)
+			return slow_after_field(w, i, c);
+		if (c == '"' && w->state == PLAIN)
+			return FAIL(w->s, w->em, i, "a quote inside a field that does not begin with one");
+		if (c == '"')
+			w->quote_at = i;
+		w->state = c == '"' ? QUOTED : PLAIN;
+		return 0;
+	case QUOTED:
+		if (c == '"')
+			w->state = QUOTE;
+		return 0;
+	case QUOTE:
+		if (ends)
+			return slow_after_field(w, i, c);
+		if (c != '"')
+			return FAIL(w->s, w->em, i, "text after the closing quote of a field");
+		w->state = QUOTED;
+		return 0;
+	case CR:
+		if (c != '\n')
+			return FAIL(w->s, w->em, i - 1, "a carriage return without a line feed; lines end with LF or CRLF");
+		w->state = AT_START;
+		return row_end(w->s, i - 1, i + 1, w->em);
+	}
+	return ERR_INTERNAL;
+}
+
+/* The masks found something wrong in the row that begins at row_start, or later but before `end`. */
+static int explain(struct csv_scan *s, size_t end, struct errmsg *em)
+{
+	struct slow w = { .s = s, .em = em };
 	int rc = 0;
 
-	for (size_t i = from; rc == 0 && i < from + n; i++)
-		rc = scan_byte(s, i, s->data[i]);
-	return rc;
+	s->delims = 0;
+	for (size_t i = s->row_start; rc == 0 && i < end; i++)
+		rc = slow_byte(&w, i, s->data[i]);
+	if (rc == 0 && end == s->len && w.state == QUOTED)
+		rc = FAIL(s, em, w.quote_at, "the quote that begins this field is never closed");
+	if (rc == 0 && end == s->len && w.state == CR)
+		rc = FAIL(s, em, end - 1, "a carriage return without a line feed; lines end with LF or CRLF");
+	return rc ? rc : ERR_INTERNAL;
 }
 
-#ifdef __SSE2__
-static uint64_t equal_mask(const __m128i v[4], char c)
+/* --- the fast way ----------------------------------------------------------------- */
+
+static int end_rows(struct csv_scan *s, size_t from, uint64_t delim, uint64_t lf, struct errmsg *em)
 {
-	__m128i k = _mm_set1_epi8(c);
-	uint64_t m = 0;
-
-	for (int i = 0; i < 4; i++)
-		m |= (uint64_t)(uint32_t)_mm_movemask_epi8(_mm_cmpeq_epi8(v[i], k)) << (16 * i);
-	return m;
-}
-
-static void block_masks(struct masks *m, const uint8_t *p)
-{
-	__m128i v[4];
-
-	m->high = 0;
-	for (int i = 0; i < 4; i++) {
-		v[i] = _mm_loadu_si128((const __m128i *)(p + 16 * i));
-		m->high |= (uint64_t)(uint32_t)_mm_movemask_epi8(v[i]) << (16 * i);
-	}
-	m->quote = equal_mask(v, '"');
-	m->comma = equal_mask(v, ',');
-	m->lf = equal_mask(v, '\n');
-	m->cr = equal_mask(v, '\r');
-	m->nul = equal_mask(v, '\0');
-}
-#else
-static void block_masks(struct masks *m, const uint8_t *p)
-{
-	memset(m, 0, sizeof(*m));
-	for (unsigned i = 0; i < BLOCK; i++) {
-		uint64_t bit = (uint64_t)1 << i;
-
-		m->quote |= p[i] == '"' ? bit : 0;
-		m->comma |= p[i] == ',' ? bit : 0;
-		m->lf |= p[i] == '\n' ? bit : 0;
-		m->cr |= p[i] == '\r' ? bit : 0;
-		m->nul |= p[i] == 0 ? bit : 0;
-		m->high |= p[i] & 0x80 ? bit : 0;
-	}
-}
-#endif
-
-/* A block without quotes, outside quotes, whose CRs are all followed by their LF within it. */
-static int scan_bare_block(struct scan *s, size_t from, const struct masks *m)
-{
-	uint64_t lf = m->lf, rest = ~(uint64_t)0;
-	uint8_t last = s->data[from + BLOCK - 1];
+	uint64_t rest = ~(uint64_t)0;
 
 	while (lf) {
 		unsigned bit = (unsigned)__builtin_ctzll(lf);
@@ -263,70 +224,126 @@ static int scan_bare_block(struct scan *s, size_t from, const struct masks *m)
 		size_t end = from + bit;
 		int rc;
 
-		s->commas += (size_t)__builtin_popcountll(m->comma & rest & below);
+		s->delims += (size_t)__builtin_popcountll(delim & rest & below);
 		rest = bit == 63 ? 0 : ~below << 1;
-		if (bit && (m->cr >> (bit - 1) & 1))
+		if (end > s->row_start && s->data[end - 1] == '\r')
 			end--;
-		rc = row_end(s, end, from + bit + 1);
+		rc = row_end(s, end, from + bit + 1, em);
 		if (rc)
 			return rc;
 		lf &= lf - 1;
 	}
-	s->commas += (size_t)__builtin_popcountll(m->comma & rest);
-	s->state = last == ',' || last == '\n' ? AT_START : PLAIN;
+	s->delims += (size_t)__builtin_popcountll(delim & rest);
 	return 0;
 }
 
-static int scan_block(struct scan *s, size_t from)
+/*
+ * n ≤ 64 bytes at `from`, of which m has the masks. A quote that opens must
+ * stand at the start of a field or make a pair with the one before it; behind
+ * one that closes comes a separator, or the other half of a pair; behind a CR
+ * outside quotes comes LF.
+ */
+static int scan_block(struct csv_scan *s, size_t from, size_t n, const struct csv_masks *m, struct errmsg *em)
 {
-	struct masks m;
-	int rc;
+	uint64_t valid = n == CSV_BLOCK ? ~(uint64_t)0 : ((uint64_t)1 << n) - 1;
+	uint64_t outside = ~m->inside & valid;
+	uint64_t delim = m->delim & outside, lf = m->lf & outside, cr = m->cr & outside;
+	uint64_t opens = m->quote & m->inside, closes = m->quote & ~m->inside;
+	uint64_t start = (delim | lf) << 1 | s->at_start;
+	uint64_t after_quote = closes << 1 | s->after_quote, after_cr = cr << 1 | s->after_cr;
+	uint64_t bad = (opens & ~(start | after_quote)) | (after_quote & ~(m->quote | delim | lf | cr)) | (after_cr & ~lf);
 
-	block_masks(&m, s->data + from);
-	if (m.nul || m.high || s->need) {
-		rc = check_text(s, from, BLOCK);
+	if (((m->odd & valid) || s->need) && !s->opts.any_bytes) {
+		int rc = check_text(s, from, n, em);
+
 		if (rc)
 			return rc;
 	}
-	if (!m.quote && s->state == QUOTED)
-		return 0;
-	if (!m.quote && (s->state == AT_START || s->state == PLAIN) &&
-	    !(m.cr << 1 & ~m.lf) && !(m.cr >> 63))
-		return scan_bare_block(s, from, &m);
-	return scan_bytes(s, from, BLOCK);
+	if (bad & valid)
+		return explain(s, from + n, em);
+	s->at_start = (delim | lf) >> (n - 1) & 1;
+	s->after_quote = closes >> (n - 1) & 1;
+	s->after_cr = cr >> (n - 1) & 1;
+	return end_rows(s, from, delim, lf, em);
 }
 
-static int scan_end(struct scan *s)
+static int scan_end(struct csv_scan *s, struct errmsg *em)
 {
+	s->done = 1;
 	if (s->need)
-		return FAIL(s, s->len, "the file ends inside a UTF-8 character");
-	if (s->state == QUOTED)
-		return FAIL(s, s->quote_at, "the quote that begins this field is never closed");
-	if (s->state == CR)
-		return FAIL(s, s->len - 1, "a carriage return without a line feed; lines end with LF or CRLF");
+		return FAIL(s, em, s->len, "the file ends inside a UTF-8 character");
+	if (s->inside || s->after_cr)
+		return explain(s, s->len, em);
 	if (s->row_start < s->len) {
-		int rc = row_end(s, s->len, s->len);
+		int rc = row_end(s, s->len, s->len, em);
 
 		if (rc)
 			return rc;
 	}
-	if (!s->ix->columns)
-		return FAIL(s, 0, "the file is empty; its first line must name the columns");
+	if (!s->columns && !s->opts.no_header)
+		return FAIL(s, em, 0, "the file is empty; its first line must name the columns");
 	return 0;
 }
 
-int csv_scan(struct csv_index *ix, const uint8_t *data, size_t len, const char *name, struct errmsg *em)
+/* The last bytes, fewer than a block. */
+static int scan_tail(struct csv_scan *s, struct errmsg *em)
 {
-	struct scan s = { .ix = ix, .data = data, .len = len, .name = name, .em = em };
-	size_t pos = len >= 3 && memcmp(data, "\xef\xbb\xbf", 3) == 0 ? 3 : 0;
+	uint8_t block[CSV_BLOCK] = { 0 };
+	size_t n = s->len - s->pos;
+	struct csv_masks m;
+
+	if (n == 0)
+		return 0;
+	memcpy(block, s->data + s->pos, n);
+	s->inside = s->masks(&m, block, 1, (uint8_t)s->opts.delimiter, s->inside);
+	s->pos = s->len;
+	return scan_block(s, s->len - n, n, &m, em);
+}
+
+static int scan_batch(struct csv_scan *s, struct errmsg *em)
+{
+	size_t blocks = (s->len - s->pos) / CSV_BLOCK;
+	struct csv_masks m[BATCH];
 	int rc = 0;
 
-	s.row_start = pos;
-	for (; rc == 0 && pos + BLOCK <= len; pos += BLOCK)
-		rc = scan_block(&s, pos);
-	if (rc == 0)
-		rc = check_text(&s, pos, len - pos);
-	if (rc == 0)
-		rc = scan_bytes(&s, pos, len - pos);
-	return rc ? rc : scan_end(&s);
+	if (blocks > BATCH)
+		blocks = BATCH;
+	s->inside = s->masks(m, s->data + s->pos, blocks, (uint8_t)s->opts.delimiter, s->inside);
+	for (size_t i = 0; rc == 0 && i < blocks; i++, s->pos += CSV_BLOCK)
+		rc = scan_block(s, s->pos, CSV_BLOCK, &m[i], em);
+	return rc;
+}
+
+int csv_scan_more(struct csv_scan *s, size_t bytes, struct errmsg *em)
+{
+	size_t stop = s->len - s->pos < bytes ? s->len : s->pos + bytes;
+	int rc = 0;
+
+	s->count = 0;
+	while (rc == 0 && s->len - s->pos >= CSV_BLOCK && (s->pos < stop || s->count == 0))
+		rc = scan_batch(s, em);
+	if (rc == 0 && s->len - s->pos < CSV_BLOCK && !s->done) {
+		rc = scan_tail(s, em);
+		if (rc == 0)
+			rc = scan_end(s, em);
+	}
+	return rc;
+}
+
+void csv_scan_init(struct csv_scan *s, const uint8_t *data, size_t len, const char *name, const struct csv_opts *opts)
+{
+	memset(s, 0, sizeof(*s));
+	s->data = data;
+	s->len = len;
+	s->name = name;
+	s->opts = *opts;
+	s->masks = csv_mask_best();
+	s->at_start = 1;
+	s->pos = s->row_start = len >= 3 && memcmp(data, "\xef\xbb\xbf", 3) == 0 ? 3 : 0;
+}
+
+void csv_scan_fini(struct csv_scan *s)
+{
+	free(s->rows);
+	s->rows = NULL;
 }

@@ -14,11 +14,13 @@ struct csv_writer {
 	int fields;	/* of the row that is being written */
 	int empty;	/* all of them empty so far */
 	int first;	/* nothing was written yet: a BOM here would be eaten by readers */
+	char delimiter;
+	uint8_t special[256];	/* 1 for what makes quotes necessary */
 	size_t used;
 	char data[BUFFER];
 };
 
-int csv_writer_open(struct csv_writer **out, const char *path)
+int csv_writer_open(struct csv_writer **out, const char *path, char delimiter)
 {
 	struct csv_writer *w = malloc(sizeof(*w));
 
@@ -29,6 +31,9 @@ int csv_writer_open(struct csv_writer **out, const char *path)
 		free(w);
 		return ERR_IO;
 	}
+	w->delimiter = delimiter ? delimiter : ',';
+	memset(w->special, 0, sizeof(w->special));
+	w->special['"'] = w->special['\n'] = w->special['\r'] = w->special[(uint8_t)w->delimiter] = 1;
 	w->fields = 0;
 	w->empty = 1;
 	w->first = 1;
@@ -69,19 +74,32 @@ static int would_lose_mark(const struct csv_writer *w, const char *data, size_t 
 
 static int must_quote(const struct csv_writer *w, const char *data, size_t len)
 {
-	if (would_lose_mark(w, data, len))
-		return 1;
-	for (size_t i = 0; i < len; i++) {
-		if (data[i] == '"' || data[i] == ',' || data[i] == '\n' || data[i] == '\r')
-			return 1;
-	}
-	return 0;
+	uint8_t any = 0;
+
+	for (size_t i = 0; i < len; i++)
+		any |= w->special[(uint8_t)data[i]];
+	return any || would_lose_mark(w, data, len);
 }
 
 static int put_quoted(struct csv_writer *w, const char *data, size_t len)
 {
-	int rc = put(w, "\"", 1);
+	int rc;
 
+	/* Every byte may become two: where that fits, no call per byte. */
+	if (len < BUFFER / 2 && 2 * len + 2 <= BUFFER - w->used) {
+		char *p = w->data + w->used;
+
+		*p++ = '"';
+		for (size_t i = 0; i < len; i++) {
+			if ((*p++ = data[i]) == '"')
+				*p++ = '"';
+		}
+		*p++ = '"';
+		w->used = (size_t)(p - w->data);
+		w->first = 0;
+		return 0;
+	}
+	rc = put(w, "\"", 1);
 	while (rc == 0) {
 		const char *q = len ? memchr(data, '"', len) : NULL;
 		size_t n = q ? (size_t)(q - data) + 1 : len;
@@ -101,10 +119,17 @@ int csv_write_field(struct csv_writer *w, const char *data, size_t len)
 {
 	int rc = 0, quote = must_quote(w, data, len);
 
-	if (w->fields++)
-		rc = put(w, ",", 1);
 	if (len)
 		w->empty = 0;
+	if (w->fields++) {
+		if (!quote && len < BUFFER - w->used) {
+			w->data[w->used++] = w->delimiter;
+			memcpy(w->data + w->used, data, len);
+			w->used += len;
+			return 0;
+		}
+		rc = put(w, &w->delimiter, 1);
+	}
 	if (rc)
 		return rc;
 	return quote ? put_quoted(w, data, len) : put(w, data, len);
@@ -122,12 +147,21 @@ int csv_write_end(struct csv_writer *w)
 	return rc ? rc : put(w, "\n", 1);
 }
 
-int csv_write_raw(struct csv_writer *w, const char *data, size_t len)
+static int put_extra(struct csv_writer *w, const char *text)
+{
+	int rc = put(w, &w->delimiter, 1);
+
+	return rc ? rc : put(w, text, strlen(text));
+}
+
+int csv_write_raw(struct csv_writer *w, const char *data, size_t len, const char *extra)
 {
 	int rc = would_lose_mark(w, data, len) ? put(w, "\xef\xbb\xbf", 3) : 0;
 
 	if (rc == 0)
 		rc = put(w, data, len);
+	if (rc == 0 && extra)
+		rc = put_extra(w, extra);
 	return rc ? rc : put(w, "\n", 1);
 }
 

@@ -10,6 +10,7 @@
 /* A new verb: its function in bench.h, one line here, one source in Makefile.am. */
 static const struct bench_verb verbs[] = {
 	{ "api", "[--connections N] [--seconds S] [--workers W] [--threads T] [--peers fcgi,flask]", bench_api },
+	{ "csv", "[--n ROWS] [--style plain|half|quoted] [--rounds R]", bench_csv },
 	{ "gateway", "[--bytes N] [--streams S] [--peer pet-netd|nginx] [--raw yes]", bench_gateway },
 	{ "psi", "--n N [--protocol ecdh] " BENCH_TWO_USAGE, bench_psi },
 	{ NULL, NULL, NULL },
