@@ -4,19 +4,22 @@
 
 #include "mpc/vec.h"
 
-static void aes_kern_key_set(struct aes_key *k, struct block key)
+/* Key expansion; the key stands in every block of v, or in the first. */
+static inline void aes_kern_expand(struct aes_key *k, vec v)
 {
 	static const uint32_t rcon[10] = { 0x01, 0x02, 0x04, 0x08, 0x10, 0x20, 0x40, 0x80, 0x1b, 0x36 };
-	struct block all[VEC_BLOCKS];
-	vec v = vec_set1(key);
 
-	k->rk[0] = key;
+	vec_store1(&k->rk[0], v);
+	VEC_UNROLL
 	for (int r = 0; r < 10; r++) {
 		v = vec_key_round(v, rcon[r]);
-		vec_store(all, v);
-		k->rk[r + 1] = all[0];
+		vec_store1(&k->rk[r + 1], v);
 	}
-	explicit_bzero(all, sizeof(all));
+}
+
+static void aes_kern_key_set(struct aes_key *k, struct block key)
+{
+	aes_kern_expand(k, vec_set1(key));
 }
 
 /* What is left below one vec goes through a buffer of whole ones. */
@@ -47,11 +50,13 @@ static void aes_kern_ecb(const struct aes_key *k, struct block *out, const struc
 
 static void aes_kern_ctr(const struct aes_key *k, uint64_t tweak, uint64_t first, struct block *out, size_t n)
 {
-	vec t = vec_set1(block_set(0, tweak));
+	vec at = vec_xor(vec_index(first), vec_set1(block_set(0, tweak)));
 	size_t i = 0;
 
-	for (; n - i >= VEC_CHUNK; i += VEC_CHUNK)
-		vec8_store(out + i, vec8_aes(k, vec8_xor1(vec8_index(first + i), t)));
+	for (; n - i >= VEC_CHUNK; i += VEC_CHUNK) {
+		vec8_store(out + i, vec8_aes(k, vec8_index(at)));
+		at = vec_add64(at, vec_set1(block_set(VEC_CHUNK, 0)));
+	}
 	for (size_t j = i; j < n; j++)
 		out[j] = block_set(first + j, tweak);
 	if (i < n)

@@ -22,6 +22,7 @@ struct block gf128_inner(const struct block *a, const struct block *b, size_t n)
 
 /* The kernels of one level. Kernels elsewhere multiply with vec_gf128.h. */
 struct gf128_ops {
+	struct block (*mul)(struct block a, struct block b);
 	void (*mul_each)(struct block *out, const struct block *a, const struct block *b, size_t n);
 	/* out[i] = (add ? out[i] : 0) ^ a[i] * k; add is public. */
 	void (*mul_by)(struct block *out, const struct block *a, struct block k, size_t n, int add);

@@ -32,6 +32,14 @@ static inline void gf128_kern_store(struct block *p, vec v, size_t n)
 	explicit_bzero(t, sizeof(t));
 }
 
+static struct block gf128_kern_mul(struct block a, struct block b)
+{
+	struct block r;
+
+	vec_store1(&r, gf_mul(vec_set1(a), vec_set1(b)));
+	return r;
+}
+
 static void gf128_kern_mul_each(struct block *out, const struct block *a, const struct block *b, size_t n)
 {
 	size_t i = 0;
@@ -68,6 +76,6 @@ static struct block gf128_kern_inner(const struct block *a, const struct block *
 }
 
 extern const struct gf128_ops VEC_NAME(gf128_ops);
-const struct gf128_ops VEC_NAME(gf128_ops) = { gf128_kern_mul_each, gf128_kern_mul_by, gf128_kern_inner };
+const struct gf128_ops VEC_NAME(gf128_ops) = { gf128_kern_mul, gf128_kern_mul_each, gf128_kern_mul_by, gf128_kern_inner };
 
 #endif

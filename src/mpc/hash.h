@@ -54,6 +54,7 @@ void hash_key(const struct hash *h, uint64_t span, struct aes_key *key);
 
 /* Kernels: all n indices lie under the one key. */
 struct hash_ops {
+	void (*key)(const struct hash *h, uint64_t span, struct aes_key *k);
 	void (*blocks)(const struct aes_key *k, uint64_t index, const struct block *in, struct block *out, size_t n);
 	void (*pairs)(const struct aes_key *k, uint64_t index, const struct block *in, struct block delta,
 		      struct block *const out[2], size_t n);

@@ -2,8 +2,15 @@
 #ifndef PET_MPC_HASH_KERN_H
 #define PET_MPC_HASH_KERN_H
 
+#include "mpc/aes_kern.h"
 #include "mpc/hash.h"
 #include "mpc/vec.h"
+
+/* K(s) = AES_session({ s, domain }), expanded. */
+static void hash_kern_key(const struct hash *h, uint64_t span, struct aes_key *k)
+{
+	aes_kern_expand(k, vec_aes(&h->prf, vec_set1(block_set(span, h->domain))));
+}
 
 static inline struct vec8 hash_kern_pi(const struct aes_key *k, struct vec8 y)
 {
@@ -18,7 +25,7 @@ static inline void hash_kern_rest(const struct aes_key *k, uint64_t index, const
 	memset(t, 0, sizeof(t));
 	memcpy(t, in, n * sizeof(t[0]));
 	if (VEC_STREAMS_WIN && n > VEC_BLOCKS) {
-		vec8_store(t, hash_kern_pi(k, vec8_xor(vec8_sigma(vec8_load(t)), vec8_index(index))));
+		vec8_store(t, hash_kern_pi(k, vec8_xor(vec8_sigma(vec8_load(t)), vec8_index(vec_index(index)))));
 	} else {
 		for (size_t i = 0; i < n; i += VEC_BLOCKS) {
 			vec y = vec_xor(vec_sigma(vec_load(t + i)), vec_index(index + i));
@@ -33,11 +40,13 @@ static inline void hash_kern_rest(const struct aes_key *k, uint64_t index, const
 static void hash_kern_blocks(const struct aes_key *k, uint64_t index, const struct block *in,
 			     struct block *out, size_t n)
 {
+	vec at = vec_index(index);
 	size_t i = 0;
 
 	for (; n - i >= VEC_CHUNK; i += VEC_CHUNK) {
-		struct vec8 y = vec8_xor(vec8_sigma(vec8_load(in + i)), vec8_index(index + i));
+		struct vec8 y = vec8_xor(vec8_sigma(vec8_load(in + i)), vec8_index(at));
 
+		at = vec_add64(at, vec_set1(block_set(VEC_CHUNK, 0)));
 		vec8_store(out + i, hash_kern_pi(k, y));
 	}
 	if (i < n)
@@ -49,11 +58,13 @@ static void hash_kern_pairs(const struct aes_key *k, uint64_t index, const struc
 			    struct block *const out[2], size_t n)
 {
 	vec d = vec_set1(block_sigma(delta));
+	vec at = vec_index(index);
 	size_t i = 0;
 
 	for (; n - i >= VEC_CHUNK; i += VEC_CHUNK) {
-		struct vec8 y = vec8_xor(vec8_sigma(vec8_load(in + i)), vec8_index(index + i));
+		struct vec8 y = vec8_xor(vec8_sigma(vec8_load(in + i)), vec8_index(at));
 
+		at = vec_add64(at, vec_set1(block_set(VEC_CHUNK, 0)));
 		vec8_store(out[0] + i, hash_kern_pi(k, y));
 		vec8_store(out[1] + i, hash_kern_pi(k, vec8_xor1(y, d)));
 	}
@@ -69,6 +80,6 @@ static void hash_kern_pairs(const struct aes_key *k, uint64_t index, const struc
 }
 
 extern const struct hash_ops VEC_NAME(hash_ops);
-const struct hash_ops VEC_NAME(hash_ops) = { hash_kern_blocks, hash_kern_pairs };
+const struct hash_ops VEC_NAME(hash_ops) = { hash_kern_key, hash_kern_blocks, hash_kern_pairs };
 
 #endif

@@ -23,7 +23,8 @@
  *   vec_key_round(k, rcon)   one step of AES-128's key expansion, in every block
  *   vec_clmul00, 01, 10, 11  carry-less product of word i of a and word j of b
  *   vec_fold(v)              XOR of all blocks, a struct block
- *   vec_scatter(p, s, v)     block j to p[j*s]
+ *   vec_store1(p, v)         the first block
+ *   vec_store_rows(p,s,a,b,c,d) block j of a, b, c, d to p[j*s], p[j*s+1], p[j*s+2], p[j*s+3]
  *
  * Everything is constant time. A vec never appears in an exported function.
  */
@@ -39,6 +40,8 @@
 
 /* Eight of something, written out: compilers keep eight named variables in registers, an array of them not always. */
 #define VEC_EACH8(F) F(0) F(1) F(2) F(3) F(4) F(5) F(6) F(7)
+/* Rounds of AES in a row: a loop around them would move every stream to another register and back. */
+#define VEC_UNROLL _Pragma("GCC unroll 10")
 #define VEC_CHUNK (8 * VEC_BLOCKS)	/* blocks in eight vecs */
 
 struct vec8 {
@@ -86,12 +89,12 @@ static inline struct vec8 vec8_sigma(struct vec8 a)
 	return a;
 }
 
-/* Block j of all eight is { first + j, 0 }. */
-static inline struct vec8 vec8_index(uint64_t first)
+/* Block j of all eight is { i + j, 0 }, where base is vec_index(i). */
+static inline struct vec8 vec8_index(vec base)
 {
 	struct vec8 s;
 
-#define VEC_INDEX(i) s.v##i = vec_index(first + (i) * VEC_BLOCKS);
+#define VEC_INDEX(i) s.v##i = vec_add64(base, vec_set1(block_set((i) * VEC_BLOCKS, 0)));
 	VEC_EACH8(VEC_INDEX)
 #undef VEC_INDEX
 	return s;
@@ -101,6 +104,7 @@ static inline struct vec8 vec8_index(uint64_t first)
 static inline struct vec8 vec8_aes(const struct aes_key *key, struct vec8 s)
 {
 	s = vec8_xor1(s, vec_set1(key->rk[0]));
+	VEC_UNROLL
 	for (int r = 1; r < 10; r++) {
 		vec k = vec_set1(key->rk[r]);
 

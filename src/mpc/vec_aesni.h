@@ -15,6 +15,7 @@ typedef __m128i vec;
 
 static inline vec vec_load(const struct block *p) { return _mm_loadu_si128((const __m128i *)(const void *)p); }
 static inline void vec_store(struct block *p, vec v) { _mm_storeu_si128((__m128i *)(void *)p, v); }
+static inline void vec_store1(struct block *p, vec v) { vec_store(p, v); }
 static inline vec vec_zero(void) { return _mm_setzero_si128(); }
 static inline vec vec_set1(struct block b) { return _mm_set_epi64x((long long)b.w[1], (long long)b.w[0]); }
 static inline vec vec_index(uint64_t i) { return _mm_set_epi64x(0, (long long)i); }
@@ -73,10 +74,13 @@ static inline struct block vec_fold(vec a)
 	return b;
 }
 
-static inline void vec_scatter(struct block *p, size_t stride, vec v)
+static inline void vec_store_rows(struct block *p, size_t stride, vec a, vec b, vec c, vec d)
 {
 	(void)stride;
-	vec_store(p, v);
+	vec_store(p, a);
+	vec_store(p + 1, b);
+	vec_store(p + 2, c);
+	vec_store(p + 3, d);
 }
 
 #endif

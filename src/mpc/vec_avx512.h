@@ -39,6 +39,11 @@ static inline vec vec_clmul01(vec a, vec b) { return _mm512_clmulepi64_epi128(a,
 static inline vec vec_clmul10(vec a, vec b) { return _mm512_clmulepi64_epi128(a, b, 0x01); }
 static inline vec vec_clmul11(vec a, vec b) { return _mm512_clmulepi64_epi128(a, b, 0x11); }
 
+static inline void vec_store1(struct block *p, vec v)
+{
+	_mm_storeu_si128((__m128i *)(void *)p, _mm512_castsi512_si128(v));
+}
+
 static inline vec vec_set1(struct block b)
 {
 	return _mm512_broadcast_i32x4(_mm_set_epi64x((long long)b.w[1], (long long)b.w[0]));
@@ -80,12 +85,16 @@ static inline struct block vec_fold(vec a)
 	return b;
 }
 
-static inline void vec_scatter(struct block *p, size_t stride, vec v)
+/* A 4x4 transpose of blocks: blocks 0 and 1, then 2 and 3, of each pair; then pairs. */
+static inline void vec_store_rows(struct block *p, size_t stride, vec a, vec b, vec c, vec d)
 {
-	_mm_storeu_si128((__m128i *)(void *)p, _mm512_castsi512_si128(v));
-	_mm_storeu_si128((__m128i *)(void *)(p + stride), _mm512_extracti64x2_epi64(v, 1));
-	_mm_storeu_si128((__m128i *)(void *)(p + 2 * stride), _mm512_extracti64x2_epi64(v, 2));
-	_mm_storeu_si128((__m128i *)(void *)(p + 3 * stride), _mm512_extracti64x2_epi64(v, 3));
+	vec ab0 = _mm512_shuffle_i64x2(a, b, 0x44), cd0 = _mm512_shuffle_i64x2(c, d, 0x44);
+	vec ab2 = _mm512_shuffle_i64x2(a, b, 0xee), cd2 = _mm512_shuffle_i64x2(c, d, 0xee);
+
+	vec_store(p, _mm512_shuffle_i64x2(ab0, cd0, 0x88));
+	vec_store(p + stride, _mm512_shuffle_i64x2(ab0, cd0, 0xdd));
+	vec_store(p + 2 * stride, _mm512_shuffle_i64x2(ab2, cd2, 0x88));
+	vec_store(p + 3 * stride, _mm512_shuffle_i64x2(ab2, cd2, 0xdd));
 }
 
 #endif

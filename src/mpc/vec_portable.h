@@ -32,6 +32,11 @@ static inline void vec_store(struct block *p, vec v)
 	memcpy(p, &v, sizeof(v));
 }
 
+static inline void vec_store1(struct block *p, vec v)
+{
+	memcpy(p, &v, sizeof(*p));
+}
+
 static inline vec vec_zero(void)
 {
 	return (vec){ { 0 } };
@@ -228,9 +233,14 @@ static inline struct block vec_fold(vec a)
 	return b;
 }
 
-static inline void vec_scatter(struct block *p, size_t stride, vec v)
+static inline void vec_store_rows(struct block *p, size_t stride, vec a, vec b, vec c, vec d)
 {
-	VEC_WORDS(i) p[(size_t)i / 2 * stride].w[i & 1] = v.w[i];
+	for (size_t i = 0; i < VEC_BLOCKS; i++) {
+		p[i * stride] = block_set(a.w[2 * i], a.w[2 * i + 1]);
+		p[i * stride + 1] = block_set(b.w[2 * i], b.w[2 * i + 1]);
+		p[i * stride + 2] = block_set(c.w[2 * i], c.w[2 * i + 1]);
+		p[i * stride + 3] = block_set(d.w[2 * i], d.w[2 * i + 1]);
+	}
 }
 
 #endif

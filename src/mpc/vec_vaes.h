@@ -39,6 +39,11 @@ static inline vec vec_clmul01(vec a, vec b) { return _mm256_clmulepi64_epi128(a,
 static inline vec vec_clmul10(vec a, vec b) { return _mm256_clmulepi64_epi128(a, b, 0x01); }
 static inline vec vec_clmul11(vec a, vec b) { return _mm256_clmulepi64_epi128(a, b, 0x11); }
 
+static inline void vec_store1(struct block *p, vec v)
+{
+	_mm_storeu_si128((__m128i *)(void *)p, _mm256_castsi256_si128(v));
+}
+
 static inline vec vec_set1(struct block b)
 {
 	return _mm256_broadcastsi128_si256(_mm_set_epi64x((long long)b.w[1], (long long)b.w[0]));
@@ -79,10 +84,12 @@ static inline struct block vec_fold(vec a)
 	return b;
 }
 
-static inline void vec_scatter(struct block *p, size_t stride, vec v)
+static inline void vec_store_rows(struct block *p, size_t stride, vec a, vec b, vec c, vec d)
 {
-	_mm_storeu_si128((__m128i *)(void *)p, _mm256_castsi256_si128(v));
-	_mm_storeu_si128((__m128i *)(void *)(p + stride), _mm256_extracti128_si256(v, 1));
+	vec_store(p, _mm256_permute2x128_si256(a, b, 0x20));
+	vec_store(p + 2, _mm256_permute2x128_si256(c, d, 0x20));
+	vec_store(p + stride, _mm256_permute2x128_si256(a, b, 0x31));
+	vec_store(p + stride + 2, _mm256_permute2x128_si256(c, d, 0x31));
 }
 
 #endif

@@ -13,6 +13,7 @@ static const struct bench_verb verbs[] = {
 	{ "csv", "[--n ROWS] [--style plain|half|quoted] [--rounds R]", bench_csv },
 	{ "gateway", "[--bytes N] [--streams S] [--peer pet-netd|nginx] [--raw yes]", bench_gateway },
 	{ "psi", "--n N [--protocol ecdh] " BENCH_TWO_USAGE, bench_psi },
+	{ "sym", "[--runs N]", bench_sym },
 	{ NULL, NULL, NULL },
 };
 
