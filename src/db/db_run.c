@@ -231,11 +231,10 @@ int db_run_outputs(struct db *db, const struct run_row *r, const char *outputs)
 		       DB_ARGS(db_s(outputs), db_i(r->task), db_i(r->attempt)));
 }
 
-int db_run_replaces(struct db *db, const char *path, const char *owner, const char *peer, int *own)
+int db_run_replaces(struct db *db, const char *path, const char *owner, int *own)
 {
 	int64_t n;
-	int rc = db_query_int(db, &n, "SELECT COUNT(*) FROM output WHERE path = ? AND (owner = ? OR (peer = ? AND peer <> '' AND "
-			      "(owner = peer OR ? = peer)))", DB_ARGS(db_s(path), db_s(owner), db_s(peer), db_s(owner)));
+	int rc = db_query_int(db, &n, "SELECT COUNT(*) FROM output WHERE path = ? AND owner = ?", DB_ARGS(db_s(path), db_s(owner)));
 
 	*own = rc == 0 && n > 0;
 	return rc;

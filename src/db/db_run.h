@@ -32,10 +32,10 @@ void run_texts_clear(struct run_texts *t);
 /* The outputs as filled in, kept for publishing. */
 int db_run_outputs(struct db *db, const struct run_row *r, const char *outputs) PET_MUST_USE;
 /*
- * 1 in *own when this path is an earlier output that may be replaced: of the same owner, or of a job with the same
- * other party when that party asked for one of the two jobs (its grant covers the folder, whoever of the pair asks).
+ * 1 in *own when this path is an earlier output of the same owner, and may be replaced. Of jobs that the other party
+ * asked for that party is the owner: they replace no output of a user here, nor a user's job one of theirs.
  */
-int db_run_replaces(struct db *db, const char *path, const char *owner, const char *peer, int *own) PET_MUST_USE;
+int db_run_replaces(struct db *db, const char *path, const char *owner, int *own) PET_MUST_USE;
 
 /* 1 while the folders of this attempt hold something: it runs, or its outputs wait to be published. */
 int db_run_wanted(struct db *db, const char *job_id, int64_t epoch, int64_t group, int64_t attempt, int *wanted) PET_MUST_USE;

@@ -8,20 +8,20 @@
 #include "base/util.h"
 #include "sched/exec_impl.h"
 
-static int add_path(struct db *db, const json_t *v, const char *owner, const char *peer, json_t *list)
+static int add_path(struct db *db, const json_t *v, const char *owner, json_t *list)
 {
 	char clean[SAFEPATH_MAX];
 	int own, rc;
 
 	if (!json_is_string(v) || safepath_clean(json_string_value(v), clean, NULL) != 0)
 		return 0;	/* pet-spawn refuses it with the reason */
-	rc = db_run_replaces(db, clean, owner, peer, &own);
+	rc = db_run_replaces(db, clean, owner, &own);
 	if (rc == 0 && own && json_array_append_new(list, json_string(json_string_value(v))) != 0)
 		rc = ERR_NOMEM;
 	return rc;
 }
 
-int exec_replace(struct db *db, const json_t *outputs, const char *owner, const char *peer, json_t **replace)
+int exec_replace(struct db *db, const json_t *outputs, const char *owner, json_t **replace)
 {
 	json_t *list = json_array(), *v, *one;
 	const char *slot;
@@ -30,11 +30,11 @@ int exec_replace(struct db *db, const json_t *outputs, const char *owner, const 
 
 	json_object_foreach((json_t *)outputs, slot, v) {
 		if (!json_is_array(v)) {
-			TRY(add_path(db, v, owner, peer, list));
+			TRY(add_path(db, v, owner, list));
 			continue;
 		}
 		json_array_foreach(v, i, one)
-			TRY(add_path(db, one, owner, peer, list));
+			TRY(add_path(db, one, owner, list));
 	}
 	*replace = list;
 	list = NULL;
@@ -138,7 +138,7 @@ int exec_document(struct sched *s, struct db *db, const struct run_row *r, json_
 		goto out;
 	}
 	TRY(db_run_outputs(db, r, outputs));
-	rc = exec_replace(db, json_object_get(*doc, "outputs"), r->owner, r->peer, replace);
+	rc = exec_replace(db, json_object_get(*doc, "outputs"), r->owner, replace);
 out:
 	json_decref(args);
 	free(outputs);

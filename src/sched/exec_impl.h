@@ -37,6 +37,6 @@ int exec_document(struct sched *s, struct db *db, const struct run_row *r, json_
 /* What pet-spawn starts before the operator: *gateway NULL in scheme agent and for a task without a peer. */
 int exec_gateway(const struct sched *s, const struct run_row *r, json_t **gateway, struct errmsg *em) PET_MUST_USE;
 /* Of these outputs (slot -> path or list), the paths that may replace a file: db_run_replaces. */
-int exec_replace(struct db *db, const json_t *outputs, const char *owner, const char *peer, json_t **replace) PET_MUST_USE;
+int exec_replace(struct db *db, const json_t *outputs, const char *owner, json_t **replace) PET_MUST_USE;
 
 #endif

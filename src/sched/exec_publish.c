@@ -38,7 +38,7 @@ static int publish_task(struct db *db, const struct publish_row *p)
 		rc = 0;
 		goto out;
 	}
-	TRY(exec_replace(db, outputs, p->owner, p->peer, &replace));
+	TRY(exec_replace(db, outputs, p->owner, &replace));
 	rc = taskdir_exit(&id, &record);
 	/* Folders of a committed task go only after it was published: this database is older than that. */
 	if (rc == ERR_NOTFOUND) {

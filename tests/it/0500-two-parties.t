@@ -35,7 +35,14 @@ is "$(api "$A" "/job/status?job_id=$job" | grep -o '"progress": *"[^"]*"' | head
 is "$(find "$A/data" "$B/data" "$A/state/tasks" "$B/state/tasks" -mindepth 1 -path '*.*.*.*' -name "$job*" | wc -l)" 0 "no staging is left"
 
 job=$(submit "$B" "$(psi_request a.csv b.csv)")
-is "$(wait_end "$B" "$job")" SUCCESS "the other party may submit too, and an own earlier output is replaced"
+is "$(wait_end "$B" "$job")" FAILED "the other party may submit too, but replaces no output of a user here"
+is "$(cat "$A/data/res.csv")" "$(printf 'id,v\n10,ten\n7,"seven, quoted"')" "which keeps its content"
+for again in "to a place of its own" "twice: it replaces its own earlier output"; do
+  job=$(submit "$B" "$(psi_request a.csv b.csv | sed 's/res.csv/res_b.csv/g')")
+  is "$(wait_end "$B" "$job")" SUCCESS "it writes $again"
+done
+job=$(submit "$A" "$(psi_request a.csv b.csv | sed 's/res.csv/res_b.csv/g')")
+is "$(wait_end "$A" "$job")" FAILED "nor does a user here replace the other party's"
 printf 'precious\n' >"$A/data/res2.csv"
 job=$(submit "$B" "$(psi_request a.csv b.csv | sed 's/res.csv/res2.csv/')")
 is "$(wait_end "$B" "$job")" FAILED "a file that is no earlier output is not replaced"

@@ -465,6 +465,30 @@ TEST(waiting_for_slots)
 	check_clean(&B);
 }
 
+/* An output replaces an earlier one of the same owner, never another's: the other party is the owner of what it asks for. */
+TEST(replaces)
+{
+	struct publish_row p = { .job_id = "j_0123456789abcdef0", .task_name = "a1", .owner = "alice", .peer = "party_b" };
+	int own;
+
+	open_both();
+	CHECK_INT(db_run_published(A.db, &p, "res.csv"), 0);
+	CHECK_INT(db_run_replaces(A.db, "res.csv", "alice", &own), 0);
+	CHECK_INT(own, 1);
+	CHECK_INT(db_run_replaces(A.db, "res.csv", "party_b", &own), 0);
+	CHECK_INT(own, 0);
+	CHECK_INT(db_run_replaces(A.db, "res.csv", "bob", &own), 0);
+	CHECK_INT(own, 0);
+	CHECK_INT(db_run_replaces(A.db, "RES.csv", "alice", &own), 0);
+	CHECK_INT(own, 0);
+	snprintf(p.owner, sizeof(p.owner), "party_b");
+	CHECK_INT(db_run_published(A.db, &p, "theirs.csv"), 0);
+	CHECK_INT(db_run_replaces(A.db, "theirs.csv", "party_b", &own), 0);
+	CHECK_INT(own, 1);
+	CHECK_INT(db_run_replaces(A.db, "theirs.csv", "alice", &own), 0);
+	CHECK_INT(own, 0);
+}
+
 /* The DBA's view names a publish that keeps failing at once, and a silent one after a while. */
 TEST(stuck_publish)
 {
@@ -525,4 +549,4 @@ TEST(silent_publish)
 
 DBFIX_MAIN(CASE(insert_is_idempotent), CASE(insert_with_lost_commit), CASE(calm_run), CASE(refused), CASE(kill_before_submit_arrives),
 	   CASE(order_and_senders), CASE(older_is_ignored), CASE(both_reasons), CASE(timeout_ends_both), CASE(slots), CASE(waiting_for),
-	   CASE(waiting_for_slots), CASE(stuck_publish), CASE(silent_publish), CASE(storm), CASE(ports))
+	   CASE(waiting_for_slots), CASE(replaces), CASE(stuck_publish), CASE(silent_publish), CASE(storm), CASE(ports))
