@@ -1,0 +1,23 @@
+/*
+ * Sizes of an OKVS (docs/okvs.md has the derivation and the measurements). Failure budget, over all bins:
+ * 2^-41 that a bin overflows, 2^-42 that peeling leaves a large gap, 2^-42 that the gap exceeds the dense columns.
+ */
+#ifndef PET_MPC_OKVS_PARAMS_H
+#define PET_MPC_OKVS_PARAMS_H
+
+#include <stdint.h>
+
+#define OKVS_BIN_ITEMS 16384	/* items of a bin aimed at: its table stays in the second-level cache */
+
+/* log2 of P(Binomial(n, 1/bins) > c), computed in log space; -inf when impossible. */
+double okvs_log_tail(uint64_t n, uint32_t bins, uint64_t c);
+/* Least c such that, of n balls in `bins` bins, P(some bin holds more than c) <= 2^-bits by the union bound. */
+uint32_t okvs_bin_capacity(uint64_t n, uint32_t bins, double bits);
+/* Expansion e at which a bin of n rows fails to peel with probability 2^-bits: the fit of RR22 for weight 3. */
+double okvs_expansion(uint32_t n, double bits);
+/* log2 of the bound on P(gap > dense) from repeated rows. */
+double okvs_log_gap(uint32_t n, uint32_t sparse, uint32_t dense);
+/* Dense columns for that bound to be at most 2^-bits, at least 3 and never more than n. */
+uint32_t okvs_dense_columns(uint32_t n, uint32_t sparse, double bits);
+
+#endif
