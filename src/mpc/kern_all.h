@@ -3,4 +3,5 @@
 #include "mpc/gf128_kern.h"
 #include "mpc/ggm_kern.h"
 #include "mpc/hash_kern.h"
+#include "mpc/ot_softspoken_kern.h"
 #include "mpc/transpose_kern.h"

@@ -18,6 +18,7 @@ struct bench_verb {
 	int (*run)(int argc, char **argv, json_t *out, struct errmsg *em);
 };
 
+int bench_cot(int argc, char **argv, json_t *out, struct errmsg *em);
 int bench_gateway(int argc, char **argv, json_t *out, struct errmsg *em);
 int bench_csv(int argc, char **argv, json_t *out, struct errmsg *em);
 int bench_psi(int argc, char **argv, json_t *out, struct errmsg *em);
