@@ -5,3 +5,4 @@
 #include "mpc/hash_kern.h"
 #include "mpc/ot_softspoken_kern.h"
 #include "mpc/transpose_kern.h"
+#include "mpc/vec_kern.h"

@@ -90,6 +90,28 @@ TEST(all_sizes_against_openssl)
 	}
 }
 
+/* Blocks are aligned to 16 bytes only: every place within a wider vector. */
+TEST(odd_starts)
+{
+	static struct block in[MOST + 4], want[MOST], got[MOST + 4];
+	struct block key;
+
+	cpu_test_data(&key, 1, 5);
+	cpu_test_data(in, PET_ARRAY_SIZE(in), 6);
+	for (size_t from = 0; from < 4; from++) {
+		openssl_ecb(key, want, in + from, MOST);
+		EACH_LEVEL {
+			struct aes_key k;
+
+			aes_key_set(&k, key);
+			for (size_t to = 0; to < 4; to++) {
+				aes_ecb(&k, got + to, in + from, MOST);
+				CHECK_BLOCKS(got + to, want, MOST);
+			}
+		}
+	}
+}
+
 TEST(counter_mode_is_ecb_of_counters)
 {
 	static const uint64_t firsts[] = { 0, 1, 511, UINT64_C(0xfffffff0), UINT64_MAX - 20 };
@@ -155,5 +177,5 @@ TEST(prg_random_seeds_differ)
 	CHECK(!block_equal(x, y));
 }
 
-TEST_MAIN(CASE(fips197), CASE(sp800_38a_ecb), CASE(all_sizes_against_openssl), CASE(counter_mode_is_ecb_of_counters),
-	  CASE(prg_stream), CASE(prg_random_seeds_differ))
+TEST_MAIN(CASE(fips197), CASE(sp800_38a_ecb), CASE(all_sizes_against_openssl), CASE(odd_starts),
+	  CASE(counter_mode_is_ecb_of_counters), CASE(prg_stream), CASE(prg_random_seeds_differ))

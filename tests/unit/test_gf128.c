@@ -102,6 +102,21 @@ TEST(mul_by_all_sizes)
 		}
 }
 
+TEST(odd_starts)
+{
+	operands();
+	EACH_LEVEL
+		for (size_t o = 0; o < 4; o++) {
+			struct block sum = block_zero();
+
+			gf128_mul_each(got + 3 - o, a + o, b + o, MOST - 3);
+			CHECK_BLOCKS(got + 3 - o, want + o, MOST - 3);
+			for (size_t i = o; i < MOST; i++)
+				sum = block_xor(sum, want[i]);
+			CHECK(block_equal(gf128_inner(a + o, b + o, MOST - o), sum));
+		}
+}
+
 TEST(inner_all_sizes)
 {
 	operands();
@@ -133,4 +148,4 @@ TEST(field_laws_and_inverse)
 }
 
 TEST_MAIN(CASE(known_answers), CASE(every_single_bit_pair), CASE(mul_each_all_sizes), CASE(mul_by_all_sizes),
-	  CASE(inner_all_sizes), CASE(field_laws_and_inverse))
+	  CASE(odd_starts), CASE(inner_all_sizes), CASE(field_laws_and_inverse))

@@ -62,6 +62,22 @@ TEST(all_sizes_against_definition)
 	}
 }
 
+TEST(odd_starts)
+{
+	cpu_test_data(in, MOST + 4, 8);
+	EACH_LEVEL {
+		struct hash h;
+
+		hash_init(&h, session(), HASH_TEST);
+		for (size_t o = 0; o < 4; o++) {
+			for (size_t i = 0; i < MOST; i++)
+				want[i] = slow_hash(session(), HASH_TEST, in[o + i], i);
+			hash_blocks(&h, 0, in + o, got + 3 - o, MOST);
+			CHECK_BLOCKS(got + 3 - o, want, MOST);
+		}
+	}
+}
+
 TEST(chunks_do_not_matter)
 {
 	size_t n = PET_ARRAY_SIZE(in);
@@ -148,5 +164,5 @@ TEST(key_is_the_spans)
 	}
 }
 
-TEST_MAIN(CASE(sigma_is_a_linear_orthomorphism), CASE(all_sizes_against_definition), CASE(chunks_do_not_matter),
+TEST_MAIN(CASE(sigma_is_a_linear_orthomorphism), CASE(all_sizes_against_definition), CASE(odd_starts), CASE(chunks_do_not_matter),
 	  CASE(pairs_are_two_hashes), CASE(domains_and_sessions_separate), CASE(key_is_the_spans))
