@@ -169,38 +169,46 @@ static int blame(const struct okvs_set *s, uint32_t bin)
 	return rc;
 }
 
-static int encode_bin(const struct okvs_set *s, struct okvs_work *w, const struct block *values,
-		      const struct block *seed, struct block *table, uint32_t bin)
+/* One call: values and table begin with the range's first item and bin, seed (may be NULL) with bin 0. */
+struct encoding {
+	const struct okvs_set *s;
+	struct okvs_range range;
+	const struct block *values, *seed;
+	struct block *table;
+};
+
+static int encode_bin(const struct encoding *e, struct okvs_work *w, uint32_t bin)
 {
+	const struct okvs_set *s = e->s;
 	uint32_t from = s->bins[bin], n = s->bins[bin + 1] - from;
-	struct block *part = table + (size_t)bin * (s->p.sparse + s->p.dense);
+	const struct block *values = e->values + (from - s->bins[e->range.first]);
+	struct block *part = e->table + (size_t)(bin - e->range.first) * (s->p.sparse + s->p.dense);
 	int rc = ERR_CONFLICT;
 	struct prg rng;
 
-	if (seed)
-		prg_init(&rng, seed[bin]);
+	if (e->seed)
+		prg_init(&rng, e->seed[bin]);
 	if (n <= s->p.capacity)
-		rc = okvs_bin_encode_var(w, &s->p, s->hash + from, values + from, n, seed ? &rng : NULL, part);
-	if (seed)
+		rc = okvs_bin_encode_var(w, &s->p, s->hash + from, values, n, e->seed ? &rng : NULL, part);
+	if (e->seed)
 		prg_wipe(&rng);
 	return rc == ERR_CONFLICT ? blame(s, bin) : rc;
 }
 
-/* All bins; the first bin's error in order of bins, so that it does not depend on the threads either. */
-static int encode_bins(const struct okvs_set *s, const struct block *values, const struct block *seed,
-		       struct block *table, int threads)
+/* The first bin's error in order of bins, so that it does not depend on the threads either. */
+static int encode_bins(const struct encoding *e, int threads)
 {
-	uint32_t bad = s->p.bins;
+	uint32_t end = e->range.first + e->range.count, bad = end;
 	int rc = 0;
 
 	#pragma omp parallel num_threads(threads < 1 ? 1 : threads)
 	{
 		struct okvs_work w;
-		int init = okvs_work_init(&w, &s->p);
+		int init = okvs_work_init(&w, &e->s->p);
 
 		#pragma omp for schedule(dynamic)
-		for (uint32_t b = 0; b < s->p.bins; b++) {
-			int err = init ? init : encode_bin(s, &w, values, seed, table, b);
+		for (uint32_t b = e->range.first; b < end; b++) {
+			int err = init ? init : encode_bin(e, &w, b);
 
 			#pragma omp critical(okvs_encode_error)
 			if (err && b < bad) {
@@ -216,6 +224,7 @@ static int encode_bins(const struct okvs_set *s, const struct block *values, con
 int okvs_encode_var(const struct okvs_set *s, const struct block *values, struct prg *rng,
 		    struct block *table, int threads)
 {
+	struct encoding e = { .s = s, .range = { 0, s->p.bins }, .values = values, .table = table };
 	struct block *seed = NULL;
 	int rc = ERR_NOMEM;
 
@@ -227,12 +236,21 @@ int okvs_encode_var(const struct okvs_set *s, const struct block *values, struct
 			goto out;
 		prg_blocks(rng, seed, s->p.bins);
 	}
-	rc = encode_bins(s, values, seed, table, threads);
+	e.seed = seed;
+	rc = encode_bins(&e, threads);
 out:
 	if (seed)
 		sodium_memzero(seed, s->p.bins * sizeof(*seed));
 	free(seed);
 	return rc;
+}
+
+int okvs_encode_bins_var(const struct okvs_set *s, struct okvs_range range, const struct block *values,
+			 struct block *table, int threads)
+{
+	struct encoding e = { .s = s, .range = range, .values = values, .table = table };
+
+	return s->n > s->p.items ? ERR_INPUT : encode_bins(&e, threads);
 }
 
 static void decode_batch(const struct okvs_params *p, const struct block *table, const struct block *h,
@@ -249,6 +267,13 @@ static void decode_batch(const struct okvs_params *p, const struct block *table,
 	}
 }
 
+void okvs_decode_part_var(const struct okvs_set *s, uint64_t from, uint64_t to, const struct block *part,
+			  struct block *out)
+{
+	for (uint64_t i = from; i < to; i += BATCH)
+		decode_batch(&s->p, part, s->hash + i, out + (i - from), to - i < BATCH ? to - i : BATCH);
+}
+
 void okvs_decode_var(const struct okvs_set *s, const struct block *table, struct block *out, int threads)
 {
 	const struct okvs_params *p = &s->p;
@@ -257,10 +282,6 @@ void okvs_decode_var(const struct okvs_set *s, const struct block *table, struct
 	for (uint32_t b = 0; b < p->bins; b++) {
 		const struct block *part = table + (size_t)b * (p->sparse + p->dense);
 
-		for (uint32_t i = s->bins[b]; i < s->bins[b + 1]; i += BATCH) {
-			uint32_t m = s->bins[b + 1] - i < BATCH ? s->bins[b + 1] - i : BATCH;
-
-			decode_batch(p, part, s->hash + i, out + i, m);
-		}
+		okvs_decode_part_var(s, s->bins[b], s->bins[b + 1], part, out + s->bins[b]);
 	}
 }

@@ -56,7 +56,11 @@ void okvs_set_free(struct okvs_set *s);		/* wipes; NULL is allowed */
 const uint32_t *okvs_set_order(const struct okvs_set *s);
 /* bins + 1 offsets into that order. */
 const uint32_t *okvs_set_bins(const struct okvs_set *s);
-/* h = AES_seed(x) + x of each item, in bin order: for values that are a hash of the key, without a gather. */
+/*
+ * h = AES_seed(x) + x of each item, in bin order: what values that are a hash of the key may be hashed from, without a
+ * gather. Values are never h itself or linear in it: the table that is 1 in the dense column of h and 0 elsewhere
+ * decodes every key there is to h.
+ */
 const struct block *okvs_set_hash(const struct okvs_set *s);
 uint64_t okvs_set_count(const struct okvs_set *s);
 
@@ -77,5 +81,18 @@ int okvs_encode_var(const struct okvs_set *s, const struct block *values, struct
 
 /* out[i] = decode of the i-th item in bin order; out is not the table. */
 void okvs_decode_var(const struct okvs_set *s, const struct block *table, struct block *out, int threads);
+
+/*
+ * The same for parts, so that one bin is on its way while the next is solved. values and table begin with the first
+ * item and the first bin of the range; free columns are zero (as with rng NULL).
+ */
+struct okvs_range {
+	uint32_t first, count;	/* bins */
+};
+int okvs_encode_bins_var(const struct okvs_set *s, struct okvs_range range, const struct block *values,
+			 struct block *table, int threads) PET_MUST_USE;
+/* Items from … to-1 in bin order, all of one bin, whose part of the table is `part`; out[0] is that of `from`. */
+void okvs_decode_part_var(const struct okvs_set *s, uint64_t from, uint64_t to, const struct block *part,
+			  struct block *out);
 
 #endif

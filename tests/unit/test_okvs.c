@@ -206,6 +206,38 @@ TEST(threads_do_not_matter)
 }
 
 /* One table for all levels, and again the same from the same input. */
+/* Ranges of bins, whatever their size, and parts of a bin give what the whole does. */
+TEST(parts_are_the_whole)
+{
+	uint32_t n = 50000;
+	struct block *table, *part = blocks(3 * (size_t)n), *out = blocks(n);
+	struct store s;
+
+	store_new(&s, n, 1, 0);
+	table = part;
+	for (uint32_t step = 1; step <= s.p.bins + 1; step++) {
+		const uint32_t *bins = okvs_set_bins(s.set);
+		size_t size = s.p.sparse + s.p.dense;
+
+		memset(table, 0xee, okvs_size(&s.p) * sizeof(*table));
+		for (uint32_t b = 0; b < s.p.bins; b += step) {
+			struct okvs_range r = { b, s.p.bins - b < step ? s.p.bins - b : step };
+
+			CHECK_INT(okvs_encode_bins_var(s.set, r, s.values + bins[b], table + b * size, (int)step), 0);
+		}
+		CHECK(memcmp(table, s.table, okvs_size(&s.p) * sizeof(*table)) == 0);
+		for (uint32_t b = 0; b < s.p.bins; b++) {
+			uint32_t mid = bins[b] + (bins[b + 1] - bins[b]) / step;
+
+			okvs_decode_part_var(s.set, bins[b], mid, table + b * size, out + bins[b]);
+			okvs_decode_part_var(s.set, mid, bins[b + 1], table + b * size, out + mid);
+		}
+		CHECK(memcmp(out, s.values, n * sizeof(*out)) == 0);
+	}
+	store_free(&s);
+	free(part), free(out);
+}
+
 TEST(levels_agree)
 {
 	struct store first;
@@ -490,7 +522,7 @@ TEST(dense_part_is_horner)
 }
 
 TEST_MAIN(CASE(all_small_sizes), CASE(sizes_around_the_boundaries_of_bins), CASE(decode_is_the_definition),
-	  CASE(the_set_is_a_stable_sort), CASE(threads_do_not_matter), CASE(levels_agree), CASE(decoding_is_linear),
+	  CASE(the_set_is_a_stable_sort), CASE(threads_do_not_matter), CASE(parts_are_the_whole), CASE(levels_agree), CASE(decoding_is_linear),
 	  CASE(other_keys_decode_to_noise), CASE(free_columns), CASE(tables_are_random), CASE(equal_keys_are_refused),
 	  CASE(many_equal_keys_are_refused), CASE(keys_with_structure), CASE(an_unlucky_seed_is_a_conflict),
 	  CASE(gaps_are_filled_by_dense_columns), CASE(fewer_keys_than_items), CASE(dense_part_is_horner))
