@@ -85,28 +85,41 @@ static int all_done(const struct job_row *j)
 	return 1;
 }
 
+/* Committed there: outputs are staged under the numbers of that attempt, which this database may not know. */
+static void number_as_there(struct group_row *g, const struct mend_job *m)
+{
+	const json_t *v = json_array_get(m->their_groups, g->idx);
+	const json_t *attempt = json_object_get(v, "attempt"), *epoch = json_object_get(v, "epoch");
+
+	if (json_is_integer(attempt) && json_integer_value(attempt) > g->attempt)
+		g->attempt = json_integer_value(attempt);
+	if (json_is_integer(epoch) && json_integer_value(epoch) >= 0 && json_integer_value(epoch) <= m->their_epoch)
+		g->epoch = json_integer_value(epoch);
+}
+
 /*
  * The job is a SUCCESS there, so every group was committed, at both. What is
  * not published here yet is still staged; what was is found published.
  */
-static int take_success(struct db *db, struct job_row *j, const char *actor)
+static int take_success(struct db *db, struct job_row *j, const struct mend_job *m)
 {
 	int rc;
 
 	j->status = JOB_RUNNING;
 	j->kill_reason[0] = '\0';
-	TRY(row_save_job(db, j, actor, "committed at the other party"));
+	TRY(row_save_job(db, j, m->actor, "committed at the other party"));
 	for (unsigned i = 0; i < j->group_count; i++) {
 		struct group_row *g = &j->group[i];
 
 		if (group_state_committed(g->state))
 			continue;
 		g->epoch = j->epoch;
-		TRY(step_committed(db, j, g, actor));
+		number_as_there(g, m);
+		TRY(step_committed(db, j, g, m->actor));
 	}
 	if (all_done(j) && j->status == JOB_RUNNING) {
 		j->status = JOB_SUCCESS;
-		TRY(row_save_job(db, j, actor, "as at the other party"));
+		TRY(row_save_job(db, j, m->actor, "as at the other party"));
 	}
 out:
 	return rc;
@@ -123,7 +136,7 @@ static int mend_take(struct db *db, struct job_row *j, const struct mend_job *m)
 	if (m->their_epoch > j->epoch)
 		j->epoch = m->their_epoch;
 	if (state == JOB_SUCCESS)
-		return take_success(db, j, m->actor);
+		return take_success(db, j, m);
 	snprintf(text, sizeof(text), "%s at %.64s", job_state_name((enum job_state)state), j->peer);
 	return end_here(db, j, (enum job_state)state, "ENDED_THERE", text, m->actor);
 }
@@ -214,8 +227,7 @@ static int mend_group(struct db *db, struct job_row *j, enum mend what, const st
 	case MEND_G_COMMITTED:
 		if (group_state_committed(g->state))
 			return 0;
-		if (m->their_attempt > g->attempt)
-			g->attempt = m->their_attempt;
+		number_as_there(g, m);
 		return step_committed(db, j, g, m->actor);
 	case MEND_G_FAIL:
 		return step_end_all(db, j, JOB_FAILED, "RESTORED", "the parties' databases differ about a finished group", m->actor);

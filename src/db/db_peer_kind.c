@@ -466,9 +466,16 @@ out:
 	return rc;
 }
 
-static int apply_commit(struct db *db, struct peer_msg *m, struct group_row *g)
+/* A party whose database came from a backup learns under which numbers its outputs are staged. */
+static int apply_commit(struct db *db, struct peer_msg *m, struct group_row *g, int64_t attempt)
 {
+	const json_t *epoch = json_object_get(m->body, "group_epoch");
 	int rc;
+
+	if (attempt > g->attempt)
+		g->attempt = attempt;
+	if (json_is_integer(epoch) && json_integer_value(epoch) >= 0 && json_integer_value(epoch) <= m->job->epoch)
+		g->epoch = json_integer_value(epoch);
 
 	rc = step_take_results(db, m->job, json_object_get(m->body, "tasks"));
 	if (rc == ERR_INPUT)
@@ -519,7 +526,7 @@ int peer_commit(struct db *db, struct peer_msg *m)
 	if (!g || group_state_committed(g->state))
 		return 0;
 	if (strcmp(outcome, "committed") == 0)
-		return apply_commit(db, m, g);
+		return apply_commit(db, m, g, attempt);
 	if (job_state_ended(m->job->status))
 		return 0;
 	if (strcmp(outcome, "retry") == 0)

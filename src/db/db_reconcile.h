@@ -50,6 +50,7 @@ struct mend_job {
 	int64_t their_epoch;
 	const char *their_status;	/* a word of job.status */
 	int64_t group, their_attempt;	/* of the MEND_G_ ones */
+	const json_t *their_groups;	/* of their view: where a commit is taken over; borrowed, may be NULL */
 };
 /* ERR_CONFLICT: the job has moved on since the views were taken. */
 int db_reconcile_mend(struct db *db, enum mend what, const struct mend_job *m) PET_MUST_USE;

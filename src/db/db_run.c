@@ -240,15 +240,47 @@ int db_run_replaces(struct db *db, const char *path, const char *owner, int *own
 	return rc;
 }
 
-int db_run_wanted(struct db *db, const char *job_id, int64_t epoch, int64_t group, int64_t attempt, int *wanted)
+/* A row's columns: epoch, attempt, DONE, ended long ago, still run. */
+static enum run_wanted judge(struct db_rows *r, int64_t epoch, int64_t attempt)
+{
+	int64_t known_epoch = db_int(r, 0), known = db_int(r, 1);
+
+	if (db_int(r, 4))
+		return RUN_WANTED;
+	if (epoch < known_epoch || (epoch == known_epoch && attempt < known))
+		return RUN_OVER;
+	if (epoch > known_epoch || attempt > known)
+		return RUN_UNKNOWN;
+	return db_int(r, 2) || db_int(r, 3) ? RUN_OVER : RUN_WANTED;
+}
+
+int db_run_wanted(struct db *db, const struct task_id *id, enum run_wanted *out)
+{
+	struct db_rows *r = NULL;
+	int rc;
+
+	*out = RUN_WANTED;
+	TRY(db_query(db, &r, "SELECT g.epoch, g.attempt, g.state = 'DONE', j.status IN ('FAILED', 'CANCELED') AND "
+		     "COALESCE(j.ended_at < UTC_TIMESTAMP(6) - INTERVAL ? SECOND, 0), "
+		     "EXISTS (SELECT 1 FROM run WHERE run.job_group = g.id AND run.epoch = ? AND run.attempt = ?) "
+		     "FROM job j JOIN job_group g ON g.job = j.id WHERE j.job_id = ? AND g.idx = ?",
+		     DB_ARGS(db_i(RUN_ENDED_KEEP_S), db_i(id->epoch), db_i(id->attempt), db_s(id->job), db_i(id->group))));
+	rc = db_next(r);
+	if (rc >= 0)
+		*out = rc > 0 ? judge(r, id->epoch, id->attempt) : RUN_UNKNOWN;
+	rc = rc > 0 ? 0 : rc;
+out:
+	db_done(r);
+	return rc;
+}
+
+int db_run_noted(struct db *db, const struct publish_row *p, const char *path, int *noted)
 {
 	int64_t n;
-	int rc = db_query_int(db, &n, "SELECT EXISTS (SELECT 1 FROM job j JOIN job_group g ON g.job = j.id WHERE j.job_id = ? AND "
-			      "g.idx = ? AND ((g.epoch = ? AND g.attempt = ? AND g.state IN ('STARTING', 'RUNNING', 'PREPARED', 'COMMITTED', "
-			      "'PUBLISHING')) OR EXISTS (SELECT 1 FROM run r WHERE r.job_group = g.id AND r.epoch = ? AND r.attempt = ?)))",
-			      DB_ARGS(db_s(job_id), db_i(group), db_i(epoch), db_i(attempt), db_i(epoch), db_i(attempt)));
+	int rc = db_query_int(db, &n, "SELECT COUNT(*) FROM output WHERE path = ? AND job_id = ? AND task = ?",
+			      DB_ARGS(db_s(path), db_s(p->job_id), db_s(p->task_name)));
 
-	*wanted = rc != 0 || n > 0;
+	*noted = rc == 0 && n > 0;
 	return rc;
 }
 
@@ -336,7 +368,7 @@ static int publish_rows(struct db *db, const struct sched_who *w, struct publish
 	int rc;
 
 	TRY(db_query(db, &r, "SELECT g.id, g.lease_gen, t.id, g.epoch, g.attempt, g.idx, j.job_id, t.name, j.owner, "
-		     "COALESCE(t.outputs, '{}'), j.peer FROM job_group g JOIN job j ON j.id = g.job "
+		     "COALESCE(t.outputs, ''), j.peer, t.role FROM job_group g JOIN job j ON j.id = g.job "
 		     "JOIN task t ON t.job_group = g.id AND t.party = j.self "
 		     "WHERE g.state = 'PUBLISHING' AND g.lease_owner = ? ORDER BY g.id, t.id", DB_ARGS(db_s(w->id))));
 	while ((rc = db_next(r)) > 0) {
@@ -357,6 +389,7 @@ static int publish_rows(struct db *db, const struct sched_who *w, struct publish
 		COPY(bigger->task_name, r, 7);
 		COPY(bigger->owner, r, 8);
 		COPY(bigger->peer, r, 10);
+		COPY(bigger->role, r, 11);
 		bigger->outputs = strdup(db_text(r, 9));
 		if (!bigger->outputs) {
 			rc = ERR_NOMEM;

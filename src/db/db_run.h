@@ -5,6 +5,7 @@
 #include <stdint.h>
 
 #include "base/err.h"
+#include "base/taskdir.h"
 #include "db/db.h"
 #include "db/db_sched.h"
 
@@ -37,8 +38,13 @@ int db_run_outputs(struct db *db, const struct run_row *r, const char *outputs) 
  */
 int db_run_replaces(struct db *db, const char *path, const char *owner, int *own) PET_MUST_USE;
 
-/* 1 while the folders of this attempt hold something: it runs, or its outputs wait to be published. */
-int db_run_wanted(struct db *db, const char *job_id, int64_t epoch, int64_t group, int64_t attempt, int *wanted) PET_MUST_USE;
+/*
+ * What the folders of an attempt are to this database. It may have come from a backup, so only what it knows to be
+ * over may go: superseded, published, or of a job that ended so long ago that the parties have agreed about it.
+ */
+enum run_wanted { RUN_WANTED, RUN_OVER, RUN_UNKNOWN /* newer than this database, or of a job that it does not know */ };
+#define RUN_ENDED_KEEP_S 3600
+int db_run_wanted(struct db *db, const struct task_id *id, enum run_wanted *out) PET_MUST_USE;
 
 struct run_progress {
 	double progress;
@@ -54,12 +60,14 @@ int db_run_end(struct db *db, const struct sched_who *w, const struct run_row *r
 /* A task whose outputs are to be published by this instance. */
 struct publish_row {
 	int64_t group, lease_gen, task, epoch, attempt, idx;
-	char job_id[65], task_name[65], owner[65], peer[65];
-	char *outputs;	/* owned */
+	char job_id[65], task_name[65], owner[65], peer[65], role[65];
+	char *outputs;	/* owned; "": this database does not know them (it is older than the start) */
 };
 /* COMMITTED groups with this lease become PUBLISHING; every task to publish. Owned: publish_free. */
 int db_run_publish(struct db *db, const struct sched_who *w, struct publish_row **out, size_t *count) PET_MUST_USE;
 void publish_free(struct publish_row *p, size_t count);
+/* 1 when this very output of the task is noted as published. */
+int db_run_noted(struct db *db, const struct publish_row *p, const char *path, int *noted) PET_MUST_USE;
 /* A path that was put in place. */
 int db_run_published(struct db *db, const struct publish_row *p, const char *path) PET_MUST_USE;
 /* All outputs of the group are in place. ERR_CONFLICT: the lease is not ours any more. */

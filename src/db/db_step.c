@@ -273,8 +273,8 @@ static int64_t backoff_ms(int64_t retries)
 static int send_outcome(struct db *db, struct job_row *j, const struct group_row *g, const char *outcome,
 			int64_t attempt, json_t *errors, json_t *tasks)
 {
-	json_t *body = json_pack("{s:s, s:i, s:I, s:I}", "outcome", outcome, "group", (int)g->idx,
-				 "attempt", (json_int_t)attempt, "next_attempt", (json_int_t)g->attempt);
+	json_t *body = json_pack("{s:s, s:i, s:I, s:I, s:I}", "outcome", outcome, "group", (int)g->idx, "group_epoch",
+				 (json_int_t)g->epoch, "attempt", (json_int_t)attempt, "next_attempt", (json_int_t)g->attempt);
 
 	if (body && errors)
 		json_object_set_new(body, "errors", errors);

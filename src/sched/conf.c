@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 #include <unistd.h>
 #include <fcntl.h>
 
@@ -91,7 +92,11 @@ static int identity(struct sched *s, struct errmsg *em)
 	const char *state = conf_get("PET_STATE_DIR", "/var/lib/petplatform"), *id = conf_get("PET_INSTANCE", NULL);
 	char path[4096], host[48] = "";
 
-	snprintf(path, sizeof(path), "%s/schedd.lock", state);
+	/* Its own folder: $PET_STATE_DIR itself belongs to pet-spawn. */
+	snprintf(path, sizeof(path), "%s/sched", state);
+	if (mkdir(path, 0700) != 0 && errno != EEXIST)
+		return errmsg_set(em, ERR_IO, "BAD_CONFIG", "%s cannot be made: %s (PET_STATE_DIR)", path, strerror(errno));
+	snprintf(path, sizeof(path), "%s/sched/schedd.lock", state);
 	s->lock_fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
 	if (s->lock_fd < 0)
 		return errmsg_set(em, ERR_IO, "BAD_CONFIG", "%s cannot be made: %s (PET_STATE_DIR)", path, strerror(errno));

@@ -70,6 +70,24 @@ static json_t *part(const json_t *args, const char *key)
 	return json_is_object(v) ? json_incref(v) : json_object();
 }
 
+int exec_outputs(struct db *db, const struct publish_row *p, json_t **outputs, struct errmsg *em)
+{
+	struct run_row r = { .task = p->task };
+	json_t *args = NULL;
+	int rc;
+
+	*outputs = NULL;
+	snprintf(r.job_id, sizeof(r.job_id), "%s", p->job_id);
+	snprintf(r.task_name, sizeof(r.task_name), "%s", p->task_name);
+	snprintf(r.role, sizeof(r.role), "%s", p->role);
+	TRY(fill_args(db, &r, &args, em));
+	*outputs = part(args, "outputs");
+	rc = *outputs ? 0 : ERR_NOMEM;
+out:
+	json_decref(args);
+	return rc;
+}
+
 static json_t *channel(const struct sched *s, const struct run_row *r)
 {
 	char key[65], address[256];

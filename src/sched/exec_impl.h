@@ -36,6 +36,8 @@ int exec_document(struct sched *s, struct db *db, const struct run_row *r, json_
 		  struct errmsg *em) PET_MUST_USE;
 /* What pet-spawn starts before the operator: *gateway NULL in scheme agent and for a task without a peer. */
 int exec_gateway(const struct sched *s, const struct run_row *r, json_t **gateway, struct errmsg *em) PET_MUST_USE;
+/* The outputs of a task to be published, filled in again: for a database that is older than the task's start. */
+int exec_outputs(struct db *db, const struct publish_row *p, json_t **outputs, struct errmsg *em) PET_MUST_USE;
 /* Of these outputs (slot -> path or list), the paths that may replace a file: db_run_replaces. */
 int exec_replace(struct db *db, const json_t *outputs, const char *owner, json_t **replace) PET_MUST_USE;
 

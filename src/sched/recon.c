@@ -141,7 +141,8 @@ static int settled(struct recon *r, json_t *now, enum mend what, const struct me
 static int compare(struct recon *r, struct db *db, json_t *now, const json_t *mine, const json_t *theirs, unsigned *did)
 {
 	struct mend_job m = { .actor = r->who->id, .peer = r->peer, .job_id = word(mine, "job_id"), .epoch = num(mine, "epoch"),
-			      .their_epoch = num(theirs, "epoch"), .their_status = word(theirs, "status") };
+			      .their_epoch = num(theirs, "epoch"), .their_status = word(theirs, "status"),
+			      .their_groups = json_object_get(theirs, "groups") };
 	enum mend what;
 	int rc = 0;
 

@@ -67,4 +67,50 @@ rmdir "$A/data/last.txt"
 is "$(wait_end "$A" "$job" 30)" SUCCESS "until the place is free"
 is "$(cat "$A/data/last.txt")" "last saw from first_a" "and the result is there"
 is "$(api "$A" "/job/status?job_id=$job" | top_field waiting_for)" "" "nothing is awaited any more"
+
+# --- a backup that is older than what is staged --------------------------------------
+staged() { # [MAIN]: a job of party_a whose result is staged there, and cannot be published; party_b has its own
+  job=$(submit "$A" "$(chain none | sed "s/\"nap\":0/\"nap\":3000/; s/{/{\"main_party\":\"$1\",/")")
+  for ((i = 0; i < 200; i++)); do
+    [ "$(sql_at "$A" "SELECT t.status FROM task t JOIN job j ON j.id = t.job WHERE j.job_id = '$job' AND t.name = 'last_a'")" = RUNNING ] && break
+    sleep 0.1
+  done
+  sleep 0.5
+  rm "$A/data/last.txt" && mkdir "$A/data/last.txt"
+  waits "$A" "$job" publish >/dev/null
+  wait_end "$B" "$job" 30
+}
+older() { # party_a's database, as a backup from before the last group's start has it
+  sql_at "$A" "UPDATE job j JOIN job_group g ON g.job = j.id JOIN task t ON t.job_group = g.id SET j.status = 'RUNNING', j.ended_at = NULL, g.state = 'WAITING', g.lease_owner = NULL, t.status = 'INIT', t.result = NULL, t.outputs = NULL WHERE j.job_id = '$job' AND g.idx = 2;
+    DELETE FROM output WHERE job_id = '$job'"
+}
+for main in party_a party_b; do
+  is "$(staged $main)" SUCCESS "a result waits for its place at party_a ($main leads)"
+  job=$(sql_at "$A" "SELECT job_id FROM job ORDER BY id DESC LIMIT 1")
+  proc_end "$A" schedd
+  older
+  rmdir "$A/data/last.txt"
+  home_up "$A" schedd
+  is "$(wait_end "$A" "$job" 30)" SUCCESS "with an older database it is published all the same"
+  is "$(cat "$A/data/last.txt")" "last saw from first_a" "under the name that the request gave it"
+  is "$(ls "$A/state/tasks" | grep -c "^$job")" 0 "and no folder is left"
+  proc_end "$A" schedd
+  older
+  home_up "$A" schedd
+  is "$(wait_end "$A" "$job" 30)" SUCCESS "once more, with nothing staged any longer: the mark says that it is in place"
+done
+is "$(staged party_b)" SUCCESS "another one"
+job=$(sql_at "$A" "SELECT job_id FROM job ORDER BY id DESC LIMIT 1")
+proc_end "$A" schedd
+older
+rmdir "$A/data/last.txt"
+chmod -R u+w "$A/state/tasks/$job"* && rm -rf "$A/state/tasks/$job"* "$A/data/.pet/$job"*
+home_up "$A" schedd
+has "$(waits "$A" "$job" neither)" "party_a to publish the outputs of last_a: an output is neither staged nor published" "the staged result is gone, too: the job does not pretend"
+sleep 2
+is "$(status_of "$A" "$job")" RUNNING "and does not succeed without it"
+is "$(sql_at "$A" "SELECT COUNT(*) FROM v_stuck WHERE job_id = '$job' AND what = 'publish'")" 1 "the DBA sees it"
+echo "by hand" >"$A/data/last.txt"
+sql_at "$A" "REPLACE INTO output (path, owner, peer, job_id, task) SELECT 'last.txt', owner, peer, job_id, 'last_a' FROM job WHERE job_id = '$job'"
+is "$(wait_end "$A" "$job" 30)" SUCCESS "until somebody has put the file back and says so"
 echo "1..$n"

@@ -489,6 +489,52 @@ TEST(replaces)
 	CHECK_INT(own, 0);
 }
 
+static enum run_wanted wanted(struct side *s, const char *job, unsigned epoch, unsigned attempt)
+{
+	enum run_wanted out = RUN_WANTED;
+	struct task_id id;
+
+	CHECK_INT(task_id_set(&id, job, epoch, 0, attempt, "a1"), 0);
+	CHECK_INT(db_run_wanted(s->db, &id, &out), 0);
+	return out;
+}
+
+/* Folders go only when this database knows that their attempt is over. */
+TEST(folders)
+{
+	struct errmsg em = { 0 };
+	char id[UTIL_JOB_ID_MAX];
+
+	open_both();
+	calm();
+	util_job_id(id);
+	CHECK_INT(wanted(&A, id, 0, 0), RUN_UNKNOWN);
+	CHECK_INT(submit(&A, id, "party_a", "alice", "{\"x\":1}", 0), 0);
+	send_all(&A);
+	CHECK_INT(wanted(&A, id, 0, 0), RUN_WANTED);
+	CHECK_INT(wanted(&A, id, 0, 1), RUN_UNKNOWN);
+	CHECK_INT(wanted(&A, id, 1, 0), RUN_UNKNOWN);
+	start_first(&A, id);
+	world.fail = 100;
+	finish_all(&A);
+	calm();
+	CHECK_INT(wanted(&A, id, 0, 0), RUN_OVER);
+	CHECK_INT(wanted(&A, id, 0, 1), RUN_WANTED);
+	CHECK_INT(db_job_kill(A.db, "party_a", id, "alice", &em), 0);
+	CHECK_INT(wanted(&A, id, 0, 1), RUN_WANTED);
+	CHECK_INT(db_exec(A.db, "UPDATE job SET ended_at = ended_at - INTERVAL 2 HOUR WHERE job_id = ?", DB_ARGS(db_s(id))), 0);
+	CHECK_INT(wanted(&A, id, 0, 1), RUN_OVER);
+	/* The follower's operator still runs, whatever its job says. */
+	CHECK_INT(wanted(&B, id, 0, 0), RUN_WANTED);
+	until(&B, id, "CANCELED");
+	util_job_id(id);
+	CHECK_INT(submit(&A, id, "party_a", "alice", "{\"x\":1}", 0), 0);
+	until(&A, id, "SUCCESS");
+	until(&B, id, "SUCCESS");
+	CHECK_INT(wanted(&A, id, 0, 0), RUN_OVER);
+	CHECK_INT(wanted(&B, id, 0, 0), RUN_OVER);
+}
+
 /* The DBA's view names a publish that keeps failing at once, and a silent one after a while. */
 TEST(stuck_publish)
 {
@@ -549,4 +595,4 @@ TEST(silent_publish)
 
 DBFIX_MAIN(CASE(insert_is_idempotent), CASE(insert_with_lost_commit), CASE(calm_run), CASE(refused), CASE(kill_before_submit_arrives),
 	   CASE(order_and_senders), CASE(older_is_ignored), CASE(both_reasons), CASE(timeout_ends_both), CASE(slots), CASE(waiting_for),
-	   CASE(waiting_for_slots), CASE(replaces), CASE(stuck_publish), CASE(silent_publish), CASE(storm), CASE(ports))
+	   CASE(waiting_for_slots), CASE(replaces), CASE(folders), CASE(stuck_publish), CASE(silent_publish), CASE(storm), CASE(ports))
