@@ -3,6 +3,7 @@
 #include "mpc/gf128_kern.h"
 #include "mpc/ggm_kern.h"
 #include "mpc/hash_kern.h"
+#include "mpc/lpn_code_kern.h"
 #include "mpc/ot_softspoken_kern.h"
 #include "mpc/transpose_kern.h"
 #include "mpc/vec_kern.h"
