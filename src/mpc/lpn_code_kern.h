@@ -59,7 +59,7 @@ static inline __attribute__((always_inline)) void lpn_round(struct lpn_run *run,
 
 static inline __attribute__((always_inline)) void lpn_start(struct lpn_run *run, uint64_t block)
 {
-	run->s = vec8_xor1(vec8_index(block), vec_set1(run->code->key.rk[0]));
+	run->s = vec8_xor1(vec8_index(vec_index(block)), vec_set1(run->code->key.rk[0]));
 }
 
 #define LPN_STORE(i) \

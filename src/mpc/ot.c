@@ -29,7 +29,7 @@ static const struct {
 	[OT_SOFTSPOKEN2] = { "softspoken2", &ot_softspoken2 },
 	[OT_SOFTSPOKEN4] = { "softspoken4", &ot_softspoken4 },
 	[OT_SOFTSPOKEN8] = { "softspoken8", &ot_softspoken8 },
-	[OT_FERRET] = { "ferret", NULL },
+	[OT_FERRET] = { "ferret", &ot_ferret },
 };
 
 const char *ot_kind_name(enum ot_kind kind)

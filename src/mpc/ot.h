@@ -12,10 +12,10 @@
  * security, kappa = 128. Kinds:
  *
  *	OT_SOFTSPOKEN2/4/8	eprint 2022/192; 63, 31, 15 bits per COT, one flight; assumes AES only
- *	OT_FERRET		eprint 2020/924, trees of 2022/1431; below 1 bit per COT, two flights; assumes LPN
+ *	OT_FERRET		eprint 2020/924, trees of 2022/1431; 0.7 bits per COT, one flight; assumes LPN
  *	OT_AUTO			chosen at set-up by the link's measured speed, agreed by both parties
  *
- * Set-up (128 base OTs, some 12 KB, 4 flights) happens at the first use.
+ * Set-up (128 base OTs, some 12 KB, 4 flights; Ferret: 180 KB, 6 flights) happens at the first use.
  *
  * Errors: what the channel says; ERR_PEER when the peer's messages are not what
  * the protocol demands; ot_error has the sentence. After an error the object
@@ -42,12 +42,12 @@ void ot_free(struct ot *o);
 void ot_threads(struct ot *o, int threads);
 void ot_expect(struct ot *o, uint64_t n);
 
-/* 4 flights; a second call does nothing. */
+/* A second call does nothing. */
 int ot_setup(struct ot *o) PET_MUST_USE;
 /* Both directions in the flights of one; one party's s is the other's r. */
 int ot_setup_both(struct ot *s, struct ot *r) PET_MUST_USE;
 
-/* n correlations; one flight from receiver to sender (Ferret: and one back). n may be 0. */
+/* n correlations; one flight from receiver to sender (Ferret: from sender to receiver). n may be 0. */
 int ot_cot_send(struct ot *o, struct block *q, size_t n) PET_MUST_USE;
 int ot_cot_recv(struct ot *o, struct block *m, size_t n) PET_MUST_USE;
 /* Both directions abreast, any counts: s is this party's sender, r its receiver; one party's s is the other's r. */

@@ -49,7 +49,7 @@ struct ot_backend {
 	void (*free)(void *impl);	/* legal with NULL */
 };
 
-extern const struct ot_backend ot_softspoken2, ot_softspoken4, ot_softspoken8;
+extern const struct ot_backend ot_softspoken2, ot_softspoken4, ot_softspoken8, ot_ferret;
 
 /* ERR_PEER with its sentence. */
 int ot_peer_broke(struct errmsg *em, const char *what);
