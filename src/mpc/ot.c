@@ -114,6 +114,16 @@ struct chan *ot_chan(const struct ot *o)
 	return o->chan;
 }
 
+int ot_thread_count(const struct ot *o)
+{
+	return o->threads;
+}
+
+size_t ot_batch(const struct ot *o)
+{
+	return o->facts.batch;
+}
+
 const char *ot_error(const struct ot *o)
 {
 	if (!o->rc)

@@ -64,6 +64,9 @@ enum ot_kind ot_kind(const struct ot *o);
 const char *ot_kind_name(enum ot_kind kind);
 enum ot_role ot_role(const struct ot *o);
 struct chan *ot_chan(const struct ot *o);
+int ot_thread_count(const struct ot *o);
+/* How many correlations are made at once: calls for multiples of it fill the caller's memory directly. */
+size_t ot_batch(const struct ot *o);
 /* The sentence of the last error; "" when there was none. Borrowed. */
 const char *ot_error(const struct ot *o);
 

@@ -33,7 +33,7 @@ struct ot_conf {
 struct ot_facts {
 	struct block delta;	/* sender; zero at the receiver */
 	struct block session;
-	size_t batch;		/* correlations in a batch */
+	size_t batch;		/* correlations in a batch, a multiple of 64 */
 	size_t at_once;		/* batches per call, at most */
 };
 

@@ -11,9 +11,10 @@
 static const struct bench_verb verbs[] = {
 	{ "api", "[--connections N] [--seconds S] [--workers W] [--threads T] [--peers fcgi,flask]", bench_api },
 	{ "csv", "[--n ROWS] [--style plain|half|quoted] [--rounds R]", bench_csv },
-	{ "cot", "--n N [--kind softspoken2|softspoken4|softspoken8] " BENCH_TWO_USAGE, bench_cot },
+	{ "cot", "--n N [--kind KIND] " BENCH_TWO_USAGE, bench_cot },
 	{ "gateway", "[--bytes N] [--streams S] [--peer pet-netd|nginx] [--raw yes]", bench_gateway },
 	{ "psi", "--n N [--protocol ecdh] " BENCH_TWO_USAGE, bench_psi },
+	{ "rot", "--n N [--kind KIND] " BENCH_TWO_USAGE, bench_rot },
 	{ "sym", "[--runs N]", bench_sym },
 	{ NULL, NULL, NULL },
 };

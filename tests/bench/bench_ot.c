@@ -1,6 +1,6 @@
 /*
- * pet-bench cot: n correlated OTs from a (sender) to b, set-up and base OTs
- * included. Outputs are consumed 2^16 at a time, as operators do; a sample of
+ * pet-bench cot, rot: n correlated or random OTs from a (sender) to b, set-up
+ * and base OTs included. Outputs are consumed 2^16 at a time, as operators do; a sample of
  * every piece is kept and compared with the peer's afterwards, outside the
  * timed part.
  */
@@ -9,7 +9,7 @@
 
 #include "bench.h"
 #include "bench_two.h"
-#include "mpc/ot.h"
+#include "mpc/ot_derive.h"
 
 #define PIECE ((size_t)1 << 16)
 #define EVERY 4093		/* a prime: the sample meets every place in a chunk */
@@ -19,12 +19,15 @@ enum { SETUP_SECONDS };		/* of struct bench_report's value[] */
 struct job {
 	uint64_t n;
 	enum ot_kind kind;
+	int random;
 };
 
+/* A pair per correlation: q and q ^ Delta, or both keys; at the receiver, what it has and its choice bit. */
 struct sample {
 	struct ot *ot;
-	struct block *piece;
-	struct block *kept;
+	struct block *piece, *second;
+	uint8_t *choice;
+	struct block (*kept)[2];
 	size_t count;
 };
 
@@ -37,18 +40,44 @@ static int prepare(struct bench_side *s, struct errmsg *em)
 	s->state = p;
 	if (!p)
 		return ERR_NOMEM;
-	p->piece = calloc(PIECE, sizeof(*p->piece));
+	p->piece = malloc(PIECE * sizeof(*p->piece));
+	p->second = malloc(PIECE * sizeof(*p->second));
+	p->choice = malloc(PIECE / 8);
 	p->kept = calloc(j->n / EVERY + 1, sizeof(*p->kept));
-	if (!p->piece || !p->kept)
+	if (!p->piece || !p->second || !p->choice || !p->kept)
 		return ERR_NOMEM;
 	/* Pages are touched before the clock runs; the objects are made within it. */
 	memset(p->piece, 1, PIECE * sizeof(*p->piece));
+	memset(p->second, 1, PIECE * sizeof(*p->second));
 	rc = ot_new(&p->ot, s->chan, s->first ? OT_SENDER : OT_RECEIVER, j->kind);
 	if (rc)
 		return errmsg_set(em, rc, "BAD_OPTION", "this build has no OT of kind %s", ot_kind_name(j->kind));
 	ot_threads(p->ot, s->threads);
 	ot_expect(p->ot, j->n);
 	return 0;
+}
+
+static int make(struct bench_side *s, size_t n)
+{
+	const struct job *j = s->arg;
+	struct sample *p = s->state;
+
+	if (j->random)
+		return s->first ? ot_rot_send(p->ot, p->piece, p->second, n) : ot_rot_recv(p->ot, p->piece, p->choice, n);
+	return s->first ? ot_cot_send(p->ot, p->piece, n) : ot_cot_recv(p->ot, p->piece, n);
+}
+
+static void keep(struct bench_side *s, size_t i)
+{
+	const struct job *j = s->arg;
+	struct sample *p = s->state;
+	struct block *to = p->kept[p->count++];
+
+	to[0] = p->piece[i];
+	if (s->first)
+		to[1] = j->random ? p->second[i] : block_xor(p->piece[i], ot_delta(p->ot));
+	else
+		to[1] = block_set(j->random ? ot_bit(p->choice, i) : block_lsb(p->piece[i]), 0);
 }
 
 static int run(struct bench_side *s, struct errmsg *em)
@@ -63,26 +92,25 @@ static int run(struct bench_side *s, struct errmsg *em)
 	for (uint64_t at = 0; at < j->n; at += PIECE) {
 		size_t n = j->n - at < PIECE ? (size_t)(j->n - at) : PIECE;
 
-		TRY(s->first ? ot_cot_send(p->ot, p->piece, n) : ot_cot_recv(p->ot, p->piece, n));
+		TRY(make(s, n));
 		for (uint64_t i = (at + EVERY - 1) / EVERY * EVERY; i < at + n; i += EVERY)
-			p->kept[p->count++] = p->piece[i - at];
+			keep(s, (size_t)(i - at));
 	}
 	rc = 0;
 out:
 	return rc ? errmsg_set(em, rc, "BENCH", "%s", ot_error(p->ot)) : 0;
 }
 
-static int check_pairs(const struct sample *p, const struct block *m, struct errmsg *em)
+static int check_pairs(const struct sample *p, const struct block (*m)[2], struct errmsg *em)
 {
-	struct block delta = ot_delta(p->ot);
 	size_t ones = 0;
 
 	for (size_t i = 0; i < p->count; i++) {
-		struct block d = block_and(delta, block_mask(block_lsb(m[i])));
+		unsigned b = block_lsb(m[i][1]);
 
-		ones += block_lsb(m[i]);
-		if (!block_equal(block_xor(p->kept[i], d), m[i]))
-			return errmsg_set(em, ERR_INTERNAL, "INTERNAL", "correlation %zu does not hold", i * EVERY);
+		ones += b;
+		if (!block_equal(p->kept[i][b], m[i][0]))
+			return errmsg_set(em, ERR_INTERNAL, "INTERNAL", "transfer %zu does not hold", i * EVERY);
 	}
 	if (p->count > 64 && (ones < p->count / 4 || ones > p->count / 4 * 3))
 		return errmsg_set(em, ERR_INTERNAL, "INTERNAL", "%zu of %zu choice bits are one", ones, p->count);
@@ -92,8 +120,8 @@ static int check_pairs(const struct sample *p, const struct block *m, struct err
 static int check(struct bench_side *s, struct errmsg *em)
 {
 	struct sample *p = s->state;
-	size_t bytes = p->count * sizeof(struct block);
-	struct block *m;
+	size_t bytes = p->count * sizeof(*p->kept);
+	struct block (*m)[2];
 	int rc;
 
 	if (!s->first) {
@@ -105,7 +133,7 @@ static int check(struct bench_side *s, struct errmsg *em)
 		return ERR_NOMEM;
 	rc = chan_recv(s->chan, m, bytes);
 	if (!rc)
-		rc = check_pairs(p, m, em);
+		rc = check_pairs(p, (const struct block (*)[2])m, em);
 	free(m);
 	return rc;
 }
@@ -118,6 +146,8 @@ static void fini(struct bench_side *s)
 		return;
 	ot_free(p->ot);
 	free(p->piece);
+	free(p->second);
+	free(p->choice);
 	free(p->kept);
 	free(p);
 }
@@ -133,11 +163,11 @@ static int parse_kind(const char *name, enum ot_kind *out, struct errmsg *em)
 			  "--kind %s: expected softspoken2, softspoken4, softspoken8, ferret or auto", name);
 }
 
-int bench_cot(int argc, char **argv, json_t *out, struct errmsg *em)
+static int bench_ot(int random, int argc, char **argv, json_t *out, struct errmsg *em)
 {
-	struct job j;
+	struct job j = { .random = random };
 	struct bench_two t = {
-		.name = "cot", .arg = &j, .prepare = prepare, .run = run, .check = check, .fini = fini,
+		.name = random ? "rot" : "cot", .arg = &j, .prepare = prepare, .run = run, .check = check, .fini = fini,
 	};
 	int rc;
 
@@ -150,4 +180,14 @@ int bench_cot(int argc, char **argv, json_t *out, struct errmsg *em)
 	rc = 0;
 out:
 	return rc;
+}
+
+int bench_cot(int argc, char **argv, json_t *out, struct errmsg *em)
+{
+	return bench_ot(0, argc, argv, out, em);
+}
+
+int bench_rot(int argc, char **argv, json_t *out, struct errmsg *em)
+{
+	return bench_ot(1, argc, argv, out, em);
 }
