@@ -97,6 +97,11 @@ const char *op_input_name(const struct op_ctx *ctx, const char *slot, size_t ind
 const char *op_output(const struct op_ctx *ctx, const char *slot, size_t index);
 /* The name that the request gave it (its extension may choose a format), or NULL. */
 const char *op_output_name(const struct op_ctx *ctx, const char *slot, size_t index);
+/*
+ * Absolute path of a folder that the next attempt at the same task finds again, where there is one; else below the
+ * staging folder. It need not exist. What is kept there must be bound to inputs, parameters and program.
+ */
+const char *op_work_dir(const struct op_ctx *ctx);
 /* How many paths the request names in a slot. */
 size_t op_input_count(const struct op_ctx *ctx, const char *slot);
 size_t op_output_count(const struct op_ctx *ctx, const char *slot);

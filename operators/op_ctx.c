@@ -24,6 +24,8 @@ int64_t op_int(const struct op_ctx *ctx, const char *name)
 	return (int64_t)json_integer_value(json_object_get(ctx->params, name));
 }
 
+const char *op_work_dir(const struct op_ctx *ctx) { return ctx->work_dir; }
+
 double op_num(const struct op_ctx *ctx, const char *name)
 {
 	return json_number_value(json_object_get(ctx->params, name));

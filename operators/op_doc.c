@@ -29,6 +29,7 @@ static const struct op_param doc_table[] = {
 	{ "outputs", OP_OBJECT, 0, 0, 0, 0, NULL, "{}", NULL },
 	{ "control_dir", OP_STRING, 1, 0, 0, 0, NULL, NULL, "the folder of progress, lease, log and exit.json" },
 	{ "staging_dir", OP_STRING, 1, 0, 0, 0, NULL, NULL, "the folder that outputs are written into" },
+	{ "work_dir", OP_STRING, 0, 0, 0, 0, NULL, NULL, "a folder that the next attempt finds again" },
 	{ "lease_seconds", OP_INT, 0, 0, 0, 86400, NULL, "0", NULL },
 	{ "channel", OP_OBJECT, 0, 0, 0, 0, NULL, NULL, NULL },
 	{ "threads", OP_INT, 0, 0, 0, 4096, NULL, "0", NULL },
@@ -179,6 +180,12 @@ static int take_doc(struct op_ctx *ctx)
 	ctx->staging_dir = get_str(ctx->doc, "staging_dir");
 	TRY(check_folder("control_dir", ctx->control_dir, &ctx->em));
 	TRY(check_folder("staging_dir", ctx->staging_dir, &ctx->em));
+	if (get_str(ctx->doc, "work_dir"))
+		TRY(check_folder("work_dir", get_str(ctx->doc, "work_dir"), &ctx->em));
+	if (get_str(ctx->doc, "work_dir"))
+		snprintf(ctx->work_dir, sizeof(ctx->work_dir), "%s", get_str(ctx->doc, "work_dir"));
+	else
+		snprintf(ctx->work_dir, sizeof(ctx->work_dir), "%.*s/work", PATH_MAX - 8, ctx->staging_dir);
 	ctx->job = get_str(ctx->doc, "job_id");
 	ctx->task = get_str(ctx->doc, "task");
 	ctx->self = get_str(ctx->doc, "self");

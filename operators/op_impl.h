@@ -31,6 +31,7 @@ struct op_ctx {
 	json_t *in, *in_names, *out, *out_names;	/* slot -> list of strings; owned */
 	json_t *result;		/* owned */
 	const char *job, *task, *self, *peer, *role, *control_dir, *staging_dir;
+	char work_dir[PATH_MAX];
 	uint32_t epoch, group, attempt, shard;
 	int threads, lease_seconds;
 	struct op_shared *shared;
