@@ -1,15 +1,21 @@
 /* op-psi: the rows of two CSV files whose keys both have. docs/operators/psi.md says what it does and who learns what. */
 #include <errno.h>
+#include <sodium.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "mpc/ecdh_psi.h"
-#include "op.h"
-#include "psi/keys.h"
-#include "table/csv.h"
+#include "psi/job.h"
 
-static const char *const protocols[] = { "ecdh", NULL };
+static const char *const protocols[] = { "auto", "ecdh", NULL };
 static const char *const receivers[] = { "both", "party_a", "party_b", NULL };
+static const char *const outputs_of[] = { "rows", NULL };
+static const char *const joins[] = { "inner", "left", NULL };
+static const char *const duplicates[] = { "error", "first", "all", NULL };
+static const char *const delimiters[] = { ",", ";", "\t", "|", NULL };
+static const char *const encoding_errors[] = { "error", "keep", NULL };
+static const char *const casefolds[] = { "none", "ascii", NULL };
+static const char *const paddings[] = { "none", "power_of_two", NULL };
 
 static const struct op_param params[] = {
 	{ .name = "column_name", .type = OP_STRING_OR_LIST, .required = 1, .per_party = 1,
@@ -18,11 +24,31 @@ static const struct op_param params[] = {
 	  .help = "how the intersection is computed" },
 	{ .name = "receiver", .type = OP_STRING, .words = receivers, .fallback = "\"both\"",
 	  .help = "who learns the intersection" },
+	{ .name = "output", .type = OP_STRING, .words = outputs_of, .fallback = "\"rows\"",
+	  .help = "what a receiver gets: rows of its own file; counts and sums without rows are not offered yet" },
+	{ .name = "trim", .type = OP_BOOL, .fallback = "false",
+	  .help = "white space (space, tab, CR, LF, VT, FF) at both ends of a key field does not count" },
+	{ .name = "casefold", .type = OP_STRING, .words = casefolds, .fallback = "\"none\"",
+	  .help = "ascii: A to Z in keys are compared as a to z; other letters, such as those with accents, stay as they are" },
+	{ .name = "bucket_rows", .type = OP_INT, .low = 16, .high = 1 << 24, .fallback = "1048576",
+	  .help = "with more rows at either party the work is done from disk, in buckets of at most about so many keys: this bounds memory" },
+	{ .name = "join", .type = OP_STRING, .per_party = 1, .words = joins, .fallback = "\"inner\"",
+	  .help = "inner: own rows that match; left: all own rows, with one more column `matched`, 1 or 0" },
+	{ .name = "duplicates", .type = OP_STRING, .per_party = 1, .words = duplicates, .fallback = "\"error\"",
+	  .help = "own rows with the same key: error refuses them, first uses the first one of each key and drops the others, all lets every row of a common key come out" },
+	{ .name = "delimiter", .type = OP_STRING, .per_party = 1, .words = delimiters, .fallback = "\",\"",
+	  .help = "what stands between the fields of this party's file, and of its output" },
+	{ .name = "header", .type = OP_BOOL, .per_party = 1, .fallback = "true",
+	  .help = "false: this party's file begins with a row; columns are called \"1\", \"2\", …, and the output has no header either" },
+	{ .name = "encoding_errors", .type = OP_STRING, .per_party = 1, .words = encoding_errors, .fallback = "\"error\"",
+	  .help = "bytes that are not UTF-8, and NUL: error refuses the file, keep takes them as they are" },
+	{ .name = "pad_to", .type = OP_STRING, .per_party = 1, .words = paddings, .fallback = "\"none\"",
+	  .help = "power_of_two: the other party learns the number of rows only up to the next power of two" },
 	{ .name = NULL },
 };
 
 static const struct op_file inputs[] = {
-	{ .name = "data", .required = 1, .help = "a CSV file with a header, whose keys are distinct" },
+	{ .name = "data", .required = 1, .help = "a CSV file" },
 	{ .name = NULL },
 };
 
@@ -35,21 +61,14 @@ static const struct op_file outputs[] = {
 static const char *const public_context[] = { "intersection", NULL };
 
 static const struct op_disclosure discloses[] = {
-	{ "both", "the number of rows of the other party", NULL },
-	{ "both", "the number of key columns, and that the other party's keys are distinct", NULL },
+	{ "both", "the number of rows of the other party, repeated keys counted", NULL },
+	{ "both", "that number up to the next power of two only", "pad_to: power_of_two at the other party" },
+	{ "both", "the number of key columns and the common parameters", NULL },
+	{ "both", "that keys of the other party repeat, if they do", "duplicates: error (the default) at the other party" },
 	{ "both", "which of its own rows have a key that the other party has too", "receiver: both (the default)" },
 	{ "party_a", "which of its own rows have a key that party_b has too", "receiver: party_a" },
 	{ "party_b", "which of its own rows have a key that party_a has too", "receiver: party_b" },
 	{ .learner = NULL },
-};
-
-struct psi {
-	struct op_ctx *ctx;
-	struct csv *csv;
-	struct psi_keys keys;
-	uint8_t (*digest)[GROUP_HASH_BYTES];
-	struct ecdh_psi_result result;
-	int receives;
 };
 
 static int check(const json_t *p, struct errmsg *em)
@@ -78,143 +97,123 @@ static unsigned receiver_bits(const struct op_ctx *ctx)
 	const char *who = op_str(ctx, "receiver");
 
 	if (strcmp(who, "party_a") == 0)
-		return ECDH_PSI_FIRST;
-	return strcmp(who, "party_b") == 0 ? ECDH_PSI_SECOND : ECDH_PSI_FIRST | ECDH_PSI_SECOND;
+		return PSI_FIRST;
+	return strcmp(who, "party_b") == 0 ? PSI_SECOND : PSI_FIRST | PSI_SECOND;
 }
 
-static int load(struct psi *p)
+static int is(const struct op_ctx *ctx, const char *name, const char *word)
 {
-	struct errmsg *em = op_errmsg(p->ctx);
+	return strcmp(op_str(ctx, name), word) == 0;
+}
+
+static void take_request(struct psi_job *j, struct op_ctx *ctx)
+{
+	const char *work = op_work_dir(ctx);
+
+	j->ctx = ctx;
+	j->csv_opts.delimiter = op_str(ctx, "delimiter")[0];
+	j->csv_opts.no_header = !op_bool(ctx, "header");
+	j->csv_opts.any_bytes = is(ctx, "encoding_errors", "keep");
+	j->norm.trim = op_bool(ctx, "trim");
+	j->norm.fold_ascii = is(ctx, "casefold", "ascii");
+	j->protocol = (enum psi_protocol)psi_protocol_by_name(op_str(ctx, "protocol"));
+	j->duplicates = is(ctx, "duplicates", "first") ? PSI_DUP_FIRST : is(ctx, "duplicates", "all") ? PSI_DUP_ALL : PSI_DUP_ERROR;
+	j->receivers = receiver_bits(ctx);
+	j->receives = (j->receivers & (op_is_first(ctx) ? PSI_FIRST : PSI_SECOND)) != 0;
+	j->left = is(ctx, "join", "left");
+	j->power_of_two = is(ctx, "pad_to", "power_of_two");
+	j->bucket_rows = (uint64_t)op_int(ctx, "bucket_rows");
+	j->workers = op_threads(ctx) < PSI_WORKERS_MAX ? op_threads(ctx) : PSI_WORKERS_MAX;
+	snprintf(j->dir, sizeof(j->dir), "%.*s", (int)sizeof(j->dir) - 1, work);
+}
+
+/* A file with a column of this name would have two afterwards. */
+static int check_matched(const struct psi_job *j)
+{
+	if (!j->left || j->csv_opts.no_header)
+		return 0;
+	for (size_t i = 0; i < csv_columns(j->csv); i++) {
+		if (strcmp(csv_header(j->csv, i), "matched") != 0)
+			continue;
+		errmsg_set(op_errmsg(j->ctx), ERR_INPUT, "COLUMN_EXISTS", "an input file has a column that join: left would add");
+		errmsg_local(op_errmsg(j->ctx), "%s has a column \"matched\" already: join: left would add a second one; rename it",
+			     csv_name(j->csv));
+		return ERR_INPUT;
+	}
+	return 0;
+}
+
+static int open_input(struct psi_job *j)
+{
+	struct errmsg *em = op_errmsg(j->ctx);
 	int rc;
 
-	op_progress(p->ctx, 0, "read");
-	if (p->receives && !op_output(p->ctx, "data", 0))
+	if (j->receives && !op_output(j->ctx, "data", 0))
 		return errmsg_set(em, ERR_INPUT, "MISSING_PARAMETER",
 				  "outputs.data is missing: this party receives the intersection");
-	TRY(csv_open(&p->csv, op_input(p->ctx, "data", 0), op_input_name(p->ctx, "data", 0), NULL, em));
-	if (csv_rows(p->csv) > ECDH_PSI_ITEMS_MAX)
-		return errmsg_set(em, ERR_INPUT, "TOO_MANY_ROWS", "an input file has more than %u rows", ECDH_PSI_ITEMS_MAX);
-	TRY(psi_keys_init(&p->keys, p->csv, json_object_get(op_params(p->ctx), "column_name"), em));
-	p->digest = calloc(csv_rows(p->csv) + 1, GROUP_HASH_BYTES);
-	if (!p->digest)
-		return errmsg_set(em, ERR_NOMEM, "NO_MEMORY", "not enough memory for the keys of an input file");
-	TRY(psi_keys_digests(&p->keys, p->digest, em));
-	TRY(psi_keys_distinct(&p->keys, (const uint8_t (*)[GROUP_HASH_BYTES])p->digest, em));
-	rc = 0;
+	TRY(psi_input_identify(j, &j->id, em));
+	TRY(csv_stream(&j->csv, op_input(j->ctx, "data", 0), op_input_name(j->ctx, "data", 0), &j->csv_opts, em));
+	TRY(psi_keys_init(&j->keys, j->csv, json_object_get(op_params(j->ctx), "column_name"), &j->norm, em));
+	rc = check_matched(j);
 out:
 	return rc;
 }
 
-static void on_progress(void *arg, double fraction)
+static int report(struct psi_job *j)
 {
-	op_progress(arg, 0.02 + 0.95 * fraction, "mask");
-}
-
-static int intersect(struct psi *p, unsigned bits)
-{
-	struct ecdh_psi e = {
-		.items = (const uint8_t (*)[GROUP_HASH_BYTES])p->digest,
-		.count = (uint32_t)csv_rows(p->csv),
-		.first = op_is_first(p->ctx),
-		.receivers = bits,
-		.shape = (uint32_t)p->keys.columns,
-		.threads = op_threads(p->ctx),
-		.progress = on_progress,
-		.arg = p->ctx,
-	};
-
-	return ecdh_psi_run(op_chan(p->ctx), &e, &p->result, op_errmsg(p->ctx));
-}
-
-static int write_rows(struct psi *p, struct csv_writer *w)
-{
-	uint32_t n = p->result.matches, *rows = calloc((size_t)n + 1, sizeof(*rows));
-	const char *data;
-	size_t len;
-	int rc = ERR_NOMEM;
-
-	if (!rows)
-		goto out;
-	if (p->receives)
-		TRY(psi_keys_order(&p->keys, p->result.matched, n, rows, op_errmsg(p->ctx)));
-	csv_raw_header(p->csv, &data, &len);
-	TRY(csv_write_raw(w, data, len, NULL));
-	for (uint32_t i = 0; i < n; i++) {
-		csv_raw(p->csv, rows[i], &data, &len);
-		TRY(csv_write_raw(w, data, len, NULL));
-	}
-	rc = 0;
-out:
-	free(rows);
-	return rc;
-}
-
-/* A party that does not receive, but names an output, gets the header alone: what runs next finds a file. */
-static int write_output(struct psi *p)
-{
-	const char *path = op_output(p->ctx, "data", 0);
-	struct errmsg *em = op_errmsg(p->ctx);
-	struct csv_writer *w = NULL;
-	int rc;
-
-	if (!path)
-		return 0;
-	op_progress(p->ctx, 0.97, "write");
-	rc = csv_writer_open(&w, path, 0);
-	if (rc == 0) {
-		rc = write_rows(p, w);
-		if (rc)
-			csv_writer_free(w);
-		else
-			rc = csv_writer_close(w);
-	}
-	if (rc == ERR_IO) {
-		errmsg_set(em, rc, "OUTPUT_UNWRITABLE", "an output file cannot be written");
-		errmsg_local(em, "%s cannot be written: %s", op_output_name(p->ctx, "data", 0), strerror(errno));
-	}
-	return rc;
-}
-
-static int report(struct psi *p, unsigned bits)
-{
-	json_int_t matches = p->result.matches;
-	int rc = op_result(p->ctx, "rows", json_integer((json_int_t)csv_rows(p->csv)));
+	json_int_t matches = (json_int_t)j->matches;
+	int rc = op_result(j->ctx, "rows", json_integer((json_int_t)j->rows));
 
 	if (rc == 0)
-		rc = op_result(p->ctx, "peer_rows", json_integer(p->result.peer_count));
-	if (rc == 0 && p->receives)
-		rc = op_result(p->ctx, "matches", json_integer(matches));
+		rc = op_result(j->ctx, "peer_rows", json_integer((json_int_t)j->peer_padded));
+	if (rc == 0 && j->buckets > 1)
+		rc = op_result(j->ctx, "buckets", json_integer(j->buckets));
+	if (rc == 0 && j->receives)
+		rc = op_result(j->ctx, "matches", json_integer(matches));
+	if (rc == 0 && j->receives)
+		rc = op_result(j->ctx, "rows_out", json_integer((json_int_t)j->rows_out));
 	/* What may cross to the other party must be what it knows already. */
-	if (rc == 0 && bits == (ECDH_PSI_FIRST | ECDH_PSI_SECOND))
-		rc = op_result(p->ctx, "intersection", json_integer(matches));
+	if (rc == 0 && j->receivers == (PSI_FIRST | PSI_SECOND))
+		rc = op_result(j->ctx, "intersection", json_integer(matches));
 	return rc;
+}
+
+static void job_fini(struct psi_job *j)
+{
+	psi_store_fini(&j->store);
+	psi_keys_fini(&j->keys);
+	csv_free(j->csv);
+	free(j->matched);
+	free(j->dropped);
+	sodium_memzero(j->hash_key, sizeof(j->hash_key));
+	free(j);
 }
 
 static int run(struct op_ctx *ctx)
 {
-	unsigned bits = receiver_bits(ctx);
-	struct psi p = {
-		.ctx = ctx,
-		.receives = (bits & (op_is_first(ctx) ? ECDH_PSI_FIRST : ECDH_PSI_SECOND)) != 0,
-	};
-	int rc;
+	struct psi_job *j = calloc(1, sizeof(*j));
+	int rc = ERR_NOMEM;
 
-	TRY(group_init());
-	TRY(load(&p));
-	TRY(intersect(&p, bits));
-	TRY(write_output(&p));
-	rc = report(&p, bits);
+	if (!j)
+		return rc;
+	j->store.fd = -1;
+	take_request(j, ctx);
+	TRY(open_input(j));
+	psi_state_load(j);
+	TRY(psi_agree_start(j));
+	TRY(psi_read(j));
+	TRY(psi_agree_sizes(j));
+	TRY(psi_intersect(j));
+	TRY(psi_write(j));
+	rc = report(j);
 out:
-	ecdh_psi_result_free(&p.result);
-	psi_keys_fini(&p.keys);
-	free(p.digest);
-	csv_free(p.csv);
+	job_fini(j);
 	return rc;
 }
 
 static const struct op op_psi = {
 	.name = "psi",
-	.version = "1.0",
+	.version = "2.0",
 	.params = params,
 	.inputs = inputs,
 	.outputs = outputs,
