@@ -47,16 +47,57 @@ uint32_t okvs_bin_capacity(uint64_t n, uint32_t bins, double bits)
 	return (uint32_t)hi;
 }
 
+#define FIT_START 1.223
+#define FIT_OFFSET 9.2
+
 /*
  * RR22, section 4.3, as fitted there: lambda = a * (e - 1.223) - 9.2 with
  * log2 a = 0.555 log2 n + 0.093 log2(w)^3 - 1.01 log2(w)^2 + 2.925 log2 w - 0.133, here for w = 3.
  */
+static double fit_slope(double n)
+{
+	double w = log2(3);
+
+	return exp2(0.555 * log2(n) + 0.093 * w * w * w - 1.01 * w * w + 2.925 * w - 0.133);
+}
+
 double okvs_expansion(uint32_t n, double bits)
 {
-	double w = log2(3), a;
+	return FIT_START + (bits + FIT_OFFSET) / fit_slope(n);
+}
 
-	a = exp2(0.555 * log2(n) + 0.093 * w * w * w - 1.01 * w * w + 2.925 * w - 0.133);
-	return 1.223 + (bits + 9.2) / a;
+/*
+ * P(one bin fails), over its loads from the mean upwards; all lower loads count as one of the mean. The slope is the
+ * mean's for all loads, which is the least of them.
+ */
+static double peel_failure(uint64_t n, uint32_t bins, uint32_t capacity, double m)
+{
+	uint32_t mean = (uint32_t)(n / bins);
+	double a = fit_slope(mean), sum = 0, load = exp2(log_point((double)n, bins, mean));
+
+	for (uint32_t c = mean; c <= capacity; c++) {
+		double bits = a * (m / c - FIT_START) - FIT_OFFSET;
+
+		sum += (c == mean ? 1 : load) * (bits > 0 ? exp2(-bits) : 1);
+		load *= (double)(n - c) / ((double)(c + 1) * ((double)bins - 1));
+	}
+	return sum;
+}
+
+uint32_t okvs_sparse_columns(uint64_t n, uint32_t bins, uint32_t capacity, double bits)
+{
+	uint32_t lo = capacity, hi = (uint32_t)ceil(okvs_expansion(capacity, bits + log2(bins)) * capacity);
+
+	/* hi is enough for the fullest load; lo is not, since peeling needs 1.22 columns a row */
+	while (bins > 1 && lo + 1 < hi) {
+		uint32_t mid = lo + (hi - lo) / 2;
+
+		if (bins * peel_failure(n, bins, capacity, mid) <= exp2(-bits))
+			hi = mid;
+		else
+			lo = mid;
+	}
+	return hi;
 }
 
 /*
@@ -85,7 +126,7 @@ uint32_t okvs_dense_columns(uint32_t n, uint32_t sparse, double bits)
 int okvs_params_set(struct okvs_params *p, uint64_t items)
 {
 	uint64_t n = items ? items : 1;
-	double bits;
+	double bits = OKVS_STAT_BITS + 2;
 
 	memset(p, 0, sizeof(*p));
 	if (items > OKVS_MAX_ITEMS)
@@ -94,9 +135,8 @@ int okvs_params_set(struct okvs_params *p, uint64_t items)
 	p->bins = (uint32_t)((n + OKVS_BIN_ITEMS / 2) / OKVS_BIN_ITEMS);
 	p->bins += p->bins == 0;
 	p->capacity = okvs_bin_capacity(n, p->bins, OKVS_STAT_BITS + 1);
-	bits = OKVS_STAT_BITS + 2 + log2(p->bins);
-	p->sparse = (uint32_t)ceil(okvs_expansion(p->capacity, bits) * p->capacity);
-	p->dense = okvs_dense_columns(p->capacity, p->sparse, bits);
+	p->sparse = okvs_sparse_columns(n, p->bins, p->capacity, bits);
+	p->dense = okvs_dense_columns(p->capacity, p->sparse, bits + log2(p->bins));
 	return p->sparse <= OKVS_MAX_SPARSE ? 0 : ERR_INTERNAL;
 }
 

@@ -15,6 +15,11 @@ double okvs_log_tail(uint64_t n, uint32_t bins, uint64_t c);
 uint32_t okvs_bin_capacity(uint64_t n, uint32_t bins, double bits);
 /* Expansion e at which a bin of n rows fails to peel with probability 2^-bits: the fit of RR22 for weight 3. */
 double okvs_expansion(uint32_t n, double bits);
+/*
+ * Sparse columns m of each bin for P(some bin fails to peel) <= 2^-bits: the sum over a bin's load c of
+ * P(Binomial(n, 1/bins) = c) times the fit's rate at expansion m/c. Loads over `capacity` are another budget's.
+ */
+uint32_t okvs_sparse_columns(uint64_t n, uint32_t bins, uint32_t capacity, double bits);
 /* log2 of the bound on P(gap > dense) from repeated rows. */
 double okvs_log_gap(uint32_t n, uint32_t sparse, uint32_t dense);
 /* Dense columns for that bound to be at most 2^-bits, at least 3 and never more than n. */
