@@ -82,23 +82,27 @@ static void weigh(struct okvs_peel *p, uint32_t n, uint32_t sparse)
  */
 static void drain(struct okvs_peel *p, uint32_t head, uint32_t tail)
 {
-	uint32_t *col = p->col, steps = p->steps;
+	uint32_t *const col = p->col, steps = p->steps;
+	uint16_t *const queue = p->queue;
+	const struct okvs_row *const row = p->row;
+	struct okvs_step *const step = p->step;
 
 	for (; head < tail; head++) {
-		uint32_t c = p->queue[head], word = col[c], alive = word >> 16;
+		uint32_t c = queue[head], word = col[c], alive = word >> 16;
 		uint32_t r = word & 0xffff, dec = alive << 16;
-		const uint16_t *t = p->row[r].col;
-		uint32_t a = t[0] == c ? t[1] : t[0], b = t[2] == c ? t[1] : t[2];
-		uint32_t wa, wb;
+		const uint16_t *t = row[r].col;
+		/* the row's other two: t[1] stands in for whichever of t[0] and t[2] is c */
+		uint32_t a = t[0] ^ ((t[0] ^ t[1]) & -(uint32_t)(t[0] == c));
+		uint32_t b = t[2] ^ ((t[2] ^ t[1]) & -(uint32_t)(t[2] == c)), wa, wb;
 
-		p->step[steps] = (struct okvs_step){ (uint16_t)c, (uint16_t)a, (uint16_t)b, (uint16_t)r };
+		step[steps] = (struct okvs_step){ (uint16_t)c, (uint16_t)a, (uint16_t)b, (uint16_t)r };
 		steps += alive;
 		col[c] = 0;
 		wa = col[a] = (col[a] - dec) ^ r;
 		wb = col[b] = (col[b] - dec) ^ r;
-		p->queue[tail] = (uint16_t)a;
+		queue[tail] = (uint16_t)a;
 		tail += alive & (wa >> 16 == 1);
-		p->queue[tail] = (uint16_t)b;
+		queue[tail] = (uint16_t)b;
 		tail += alive & (wb >> 16 == 1);
 	}
 	p->steps = steps;

@@ -34,7 +34,8 @@ static inline uint32_t okvs_bin_of(struct block h, uint32_t bins)
 
 /* One step: column `pivot` is solved by row `row`, from the columns a and b of later steps or free ones. */
 struct okvs_step {
-	_Alignas(8) uint16_t pivot, a, b, row;
+	_Alignas(8) uint16_t pivot;
+	uint16_t a, b, row;
 };
 
 struct okvs_peel {
