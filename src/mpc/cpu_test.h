@@ -9,7 +9,7 @@
 #include "mpc/block.h"
 #include "mpc/cpu.h"
 
-#define CPU_TESTS(X) X(vec) X(aes) X(hash) X(gf128) X(transpose) X(ggm) X(softspoken) X(lpn)
+#define CPU_TESTS(X) X(vec) X(aes) X(hash) X(gf128) X(transpose) X(ggm) X(softspoken) X(lpn) X(vole_lpn)
 
 #define CPU_TEST_DECLARE(name) int name##_selftest(enum cpu_level level);
 CPU_TESTS(CPU_TEST_DECLARE)

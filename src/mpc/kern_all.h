@@ -7,3 +7,4 @@
 #include "mpc/ot_softspoken_kern.h"
 #include "mpc/transpose_kern.h"
 #include "mpc/vec_kern.h"
+#include "mpc/vole_lpn_kern.h"

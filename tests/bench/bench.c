@@ -17,6 +17,7 @@ static const struct bench_verb verbs[] = {
 	{ "psi", "--n N [--protocol ecdh] " BENCH_TWO_USAGE, bench_psi },
 	{ "rot", "--n N [--kind KIND] " BENCH_TWO_USAGE, bench_rot },
 	{ "sym", "[--runs N]", bench_sym },
+	{ "vole", "[--n N] " BENCH_TWO_USAGE, bench_vole },
 	{ NULL, NULL, NULL },
 };
 

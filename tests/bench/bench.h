@@ -25,6 +25,7 @@ int bench_csv(int argc, char **argv, json_t *out, struct errmsg *em);
 int bench_okvs(int argc, char **argv, json_t *out, struct errmsg *em);
 int bench_psi(int argc, char **argv, json_t *out, struct errmsg *em);
 int bench_sym(int argc, char **argv, json_t *out, struct errmsg *em);
+int bench_vole(int argc, char **argv, json_t *out, struct errmsg *em);
 int bench_api(int argc, char **argv, json_t *out, struct errmsg *em);
 
 /* The value of `--name VALUE` or `--name=VALUE`, or the fallback. */
