@@ -46,15 +46,15 @@ static int fill(struct outbox_row *o, struct db_rows *r)
 	return 0;
 }
 
-static int read_due(struct db *db, const char *peer, struct outbox_row *list, size_t *count)
+static int read_due(struct db *db, const char *peer, int bulk, struct outbox_row *list, size_t *count)
 {
 	struct db_rows *r = NULL;
 	int rc;
 
 	TRY(db_query(db, &r, "SELECT o.id, o.job, COALESCE(o.seq, 0), o.tries, j.job_id, o.kind, o.body FROM outbox o "
-		     "JOIN job j ON j.id = o.job WHERE o.peer = ? AND o.next_at <= UTC_TIMESTAMP(6) AND (o.seq IS NULL OR NOT EXISTS "
+		     "JOIN job j ON j.id = o.job WHERE o.peer = ? AND o.bulk = ? AND o.next_at <= UTC_TIMESTAMP(6) AND (o.seq IS NULL OR NOT EXISTS "
 		     "(SELECT 1 FROM outbox p WHERE p.job = o.job AND p.seq < o.seq)) ORDER BY o.next_at, o.id LIMIT ?",
-		     DB_ARGS(db_s(peer), db_i(BATCH))));
+		     DB_ARGS(db_s(peer), db_i(bulk), db_i(BATCH))));
 	while ((rc = db_next(r)) > 0 && *count < BATCH) {
 		TRY(fill(&list[*count], r));
 		++*count;
@@ -65,7 +65,7 @@ out:
 	return rc;
 }
 
-int db_outbox_due(struct db *db, const char *peer, int64_t claim_ms, struct outbox_row **out, size_t *count)
+int db_outbox_due(struct db *db, const char *peer, int bulk, int64_t claim_ms, struct outbox_row **out, size_t *count)
 {
 	struct outbox_row *list = calloc(BATCH, sizeof(*list));
 	size_t n = 0, mine = 0;
@@ -75,7 +75,7 @@ int db_outbox_due(struct db *db, const char *peer, int64_t claim_ms, struct outb
 	*count = 0;
 	if (!list)
 		goto out;
-	TRY(read_due(db, peer, list, &n));
+	TRY(read_due(db, peer, bulk, list, &n));
 	for (size_t i = 0; i < n; i++) {
 		/* Another instance may have taken it: a duplicate would be harmless, but wasted. */
 		TRY(db_exec(db, "UPDATE outbox SET next_at = UTC_TIMESTAMP(6) + INTERVAL ? MICROSECOND, tries = tries + 1 "

@@ -14,8 +14,11 @@ struct outbox_row {
 	char *body;		/* owned; with `oldest` added */
 };
 
-/* The first undelivered message of each job, once its time has come; claimed for claim_ms. Owned: outbox_free. */
-int db_outbox_due(struct db *db, const char *peer, int64_t claim_ms, struct outbox_row **out, size_t *count) PET_MUST_USE;
+/*
+ * The first undelivered message of each job, once its time has come; claimed for claim_ms. bulk 1: the submits, 0: all
+ * others. The two may be delivered at once: what follows a submit is not due before it is answered. Owned: outbox_free.
+ */
+int db_outbox_due(struct db *db, const char *peer, int bulk, int64_t claim_ms, struct outbox_row **out, size_t *count) PET_MUST_USE;
 void outbox_free(struct outbox_row *rows, size_t count);
 /* Delivered: http 200, 404, 409 or another 4xx, with the reply. The row goes and the answer is applied. */
 int db_outbox_answered(struct db *db, const char *actor, const struct outbox_row *row, int http, const json_t *reply) PET_MUST_USE;

@@ -322,8 +322,9 @@ int row_send(struct db *db, struct job_row *j, const char *kind, json_t *body)
 	TRY(db_exec_one(db, "UPDATE job SET seq_out = seq_out + 1 WHERE id = ? AND seq_out = ?",
 			DB_ARGS(db_i(j->id), db_i(j->seq_out))));
 	j->seq_out++;
-	rc = db_exec(db, "INSERT INTO outbox (peer, job, seq, epoch, kind, body) VALUES (?, ?, ?, ?, ?, ?)",
-		     DB_ARGS(db_s(j->peer), db_i(j->id), db_i(j->seq_out), db_i(j->epoch), db_s(kind), db_s(text)));
+	rc = db_exec(db, "INSERT INTO outbox (peer, job, seq, epoch, kind, bulk, body) VALUES (?, ?, ?, ?, ?, ?, ?)",
+		     DB_ARGS(db_s(j->peer), db_i(j->id), db_i(j->seq_out), db_i(j->epoch), db_s(kind), db_i(strcmp(kind, "submit") == 0),
+			     db_s(text)));
 out:
 	free(text);
 	json_decref(body);

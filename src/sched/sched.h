@@ -1,4 +1,4 @@
-/* pet-schedd: what its threads share. One thread advances jobs and runs tasks; one per peer delivers messages. */
+/* pet-schedd: what its threads share. One thread advances jobs and runs tasks; two per peer deliver messages. */
 #ifndef PET_SCHED_SCHED_H
 #define PET_SCHED_SCHED_H
 
@@ -49,7 +49,7 @@ int sched_missions(struct sched *s, struct db *db) PET_MUST_USE;
 /* loop.c: until stop. */
 int sched_loop(struct sched *s, struct db *db) PET_MUST_USE;
 
-/* sender.c: one thread per other party of the party file. */
+/* sender.c: two threads per other party of the party file. After an error *out is to be joined, too, once `stop` is set. */
 struct sender;
 int sender_start(struct sender **out, struct sched *s, const struct party *peer) PET_MUST_USE;
 void sender_join(struct sender *p);

@@ -1,4 +1,10 @@
-/* One thread per peer: ordered messages, questions for slots, progress, reconciliation. Its own database connection. */
+/*
+ * Two threads per peer, each with its own connections. The one does what jobs
+ * under way wait for: ordered messages, questions for slots, progress,
+ * reconciliation. The other one delivers submits, so that a backlog of them, or
+ * a large one on a slow line, delays no start and no kill. Order holds: what
+ * follows a job's submit is due when that one is answered.
+ */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -23,10 +29,14 @@
 #define PROGRESS_MAX 256
 #define BODY_MAX 512
 
-struct sender {
+struct lane {
 	struct sched *s;
 	const struct party *peer;
+	int bulk;			/* the submits' one */
+	struct lane *twin;
+	atomic_int try_now;		/* the twin was answered after an absence */
 	pthread_t thread;
+	int running;
 	struct http *http;
 	struct db *db;
 	struct recon *recon;
@@ -35,6 +45,10 @@ struct sender {
 	int64_t ask_at, progress_at, recon_at;
 	struct { int64_t task, attempt; double progress; } told[PROGRESS_MAX];
 	uint64_t seen;			/* generation of the last wake */
+};
+
+struct sender {
+	struct lane lane[2];
 };
 
 /* curl's sentences hold milliseconds. */
@@ -53,7 +67,7 @@ static int same_but_digits(const char *a, const char *b)
 }
 
 /* Said once, and again when the reason has become another one. */
-static void away(struct sender *p, const char *why)
+static void away(struct lane *p, const char *why)
 {
 	char text[sizeof(p->away_why)];
 
@@ -67,15 +81,18 @@ static void away(struct sender *p, const char *why)
 	p->away_until = util_mono_ms() + p->away_ms;
 }
 
-static void here(struct sender *p)
+static void here(struct lane *p)
 {
-	if (p->away_ms)
+	if (p->away_ms) {
 		log_notice("%s answers", p->peer->name);
+		p->twin->try_now = 1;
+		sched_wake_senders(p->s);
+	}
 	p->away_ms = p->away_until = 0;
 }
 
 /* 0: the peer's API answered; ERR_PEER: it did not, or has a passing trouble. */
-static int call(struct sender *p, const char *method, const char *path, const char *body, long *status, json_t **reply)
+static int call(struct lane *p, const char *method, const char *path, const char *body, long *status, json_t **reply)
 {
 	const char *why;
 	int rc = http_call(p->http, method, path, body, status, reply, &why);
@@ -120,7 +137,7 @@ static int is_answer(long status, const json_t *reply)
 	return status != 404 || (code && strcmp(code, "JOB_NOT_FOUND") == 0);
 }
 
-static int deliver(struct sender *p, const struct outbox_row *r)
+static int deliver(struct lane *p, const struct outbox_row *r)
 {
 	json_t *reply = NULL;
 	char path[256];
@@ -138,14 +155,14 @@ static int deliver(struct sender *p, const struct outbox_row *r)
 }
 
 /* Until nothing is due: the answer to one message may free the next. */
-static int messages(struct sender *p)
+static int messages(struct lane *p)
 {
 	struct outbox_row *rows;
 	size_t n;
 	int rc;
 
 	do {
-		TRY(db_outbox_due(p->db, p->peer->name, CLAIM_MS, &rows, &n));
+		TRY(db_outbox_due(p->db, p->peer->name, p->bulk, CLAIM_MS, &rows, &n));
 		for (size_t i = 0; i < n && rc == 0; i++)
 			rc = p->away_ms && i ? db_outbox_failed(p->db, &rows[i], "no answer", 0) : deliver(p, &rows[i]);
 		outbox_free(rows, n);
@@ -166,7 +183,7 @@ static int64_t port_of(const json_t *reply)
 	return port >= SLOT_PORT_MIN && port <= SLOT_PORT_MAX ? port : 0;
 }
 
-static int ask(struct sender *p, const struct reserve_row *r)
+static int ask(struct lane *p, const struct reserve_row *r)
 {
 	const char *result;
 	json_t *reply = NULL;
@@ -191,7 +208,7 @@ static int ask(struct sender *p, const struct reserve_row *r)
 	return rc;
 }
 
-static int slots(struct sender *p, int woken)
+static int slots(struct lane *p, int woken)
 {
 	struct reserve_row rows[ASKS_MAX];
 	size_t n;
@@ -211,7 +228,7 @@ out:
 
 /* --- progress ---------------------------------------------------------- */
 
-static int is_news(struct sender *p, size_t i, const struct progress_row *r)
+static int is_news(struct lane *p, size_t i, const struct progress_row *r)
 {
 	if (p->told[i].task == r->task && p->told[i].attempt == r->attempt && p->told[i].progress == r->progress)
 		return 0;
@@ -221,7 +238,7 @@ static int is_news(struct sender *p, size_t i, const struct progress_row *r)
 	return r->progress > 0;
 }
 
-static int progress(struct sender *p)
+static int progress(struct lane *p)
 {
 	struct progress_row rows[64];
 	json_t *reply;
@@ -258,7 +275,7 @@ out:
 
 static int exchange(void *arg, const char *body, json_t **reply)
 {
-	struct sender *p = arg;
+	struct lane *p = arg;
 	long status;
 	int rc = call(p, "POST", "/api/v1/peer/reconcile", body, &status, reply);
 
@@ -270,7 +287,7 @@ static int exchange(void *arg, const char *body, json_t **reply)
 	return rc;
 }
 
-static int reconcile(struct sender *p)
+static int reconcile(struct lane *p)
 {
 	unsigned did = 0;
 	int rc;
@@ -286,7 +303,7 @@ static int reconcile(struct sender *p)
 
 /* --- thread ------------------------------------------------------------ */
 
-static int wait_for_work(struct sender *p)
+static int wait_for_work(struct lane *p)
 {
 	struct sched *s = p->s;
 	int64_t ms = p->away_until ? p->away_until - util_mono_ms() : s->conf.poll_ms < BUSY_MS ? s->conf.poll_ms : BUSY_MS;
@@ -312,14 +329,18 @@ static int wait_for_work(struct sender *p)
 	return woken;
 }
 
-static void round_of_work(struct sender *p, int woken)
+static void round_of_work(struct lane *p, int woken)
 {
 	int rc = 0;
 
+	if (atomic_exchange(&p->try_now, 0))
+		p->away_until = 0;
 	if (p->away_until && util_mono_ms() < p->away_until)
 		return;
 	/* After an absence one message tries the way; the others follow when it is answered. */
 	TRY(messages(p));
+	if (p->bulk)
+		goto out;
 	if (!p->away_ms || util_mono_ms() >= p->away_until)
 		TRY(slots(p, woken));
 	if (!p->away_ms)
@@ -333,7 +354,7 @@ out:
 
 static void *run(void *arg)
 {
-	struct sender *p = arg;
+	struct lane *p = arg;
 
 	while (!p->s->stop) {
 		int woken = wait_for_work(p);
@@ -344,12 +365,39 @@ static void *run(void *arg)
 	return NULL;
 }
 
-static void sender_free(struct sender *p)
+static void lane_fini(struct lane *p)
 {
 	http_free(p->http);
 	recon_free(p->recon);
 	db_close(p->db);
+}
+
+void sender_join(struct sender *p)
+{
+	if (!p)
+		return;
+	/* Both threads first: each may look at the other's lane. */
+	for (int i = 0; i < 2; i++)
+		if (p->lane[i].running)
+			pthread_join(p->lane[i].thread, NULL);
+	for (int i = 0; i < 2; i++)
+		lane_fini(&p->lane[i]);
 	free(p);
+}
+
+static int lane_prepare(struct lane *p, struct sched *s, const struct party *peer, struct errmsg *em)
+{
+	int rc = ERR_NOMEM;
+
+	p->s = s;
+	p->peer = peer;
+	p->recon = recon_new(&s->who, peer->name);
+	if (!p->recon)
+		goto out;
+	TRY(http_new(&p->http, s, peer, em));
+	rc = db_open(&p->db, s->conf.db_uri, em);
+out:
+	return rc;
 }
 
 int sender_start(struct sender **out, struct sched *s, const struct party *peer)
@@ -358,31 +406,25 @@ int sender_start(struct sender **out, struct sched *s, const struct party *peer)
 	struct errmsg em = { .local = "no memory" };
 	int rc = ERR_NOMEM;
 
-	*out = NULL;
+	*out = p;
 	if (!p)
 		return ERR_NOMEM;
-	p->s = s;
-	p->peer = peer;
-	p->recon = recon_new(&s->who, peer->name);
-	if (!p->recon)
-		goto out;
-	TRY(http_new(&p->http, s, peer, &em));
-	TRY(db_open(&p->db, s->conf.db_uri, &em));
-	rc = pthread_create(&p->thread, NULL, run, p) == 0 ? 0 : ERR_INTERNAL;
-	if (rc == 0) {
-		*out = p;
-		return 0;
+	for (int i = 0; i < 2; i++) {
+		p->lane[i].bulk = i;
+		p->lane[i].twin = &p->lane[!i];
+		TRY(lane_prepare(&p->lane[i], s, peer, &em));
 	}
+	for (int i = 0; i < 2; i++) {
+		rc = pthread_create(&p->lane[i].thread, NULL, run, &p->lane[i]) == 0 ? 0 : ERR_INTERNAL;
+		if (rc != 0) {
+			snprintf(em.local, sizeof(em.local), "no thread for the messages to %s", peer->name);
+			goto out;
+		}
+		p->lane[i].running = 1;
+	}
+	return 0;
 out:
+	/* What runs is joined by the caller, after it has said stop. */
 	log_error("%s", em.local);
-	sender_free(p);
 	return rc;
-}
-
-void sender_join(struct sender *p)
-{
-	if (!p)
-		return;
-	pthread_join(p->thread, NULL);
-	sender_free(p);
 }

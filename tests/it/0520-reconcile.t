@@ -47,6 +47,27 @@ is "$(waits "$A" "$job" accept)" "party_b to accept the job" "the other party is
 home_up "$B" nginx
 is "$(wait_end "$A" "$job" 30)" SUCCESS "and the job goes on when it is back"
 
+# --- a backlog ----------------------------------------------------------------------
+first=$(submit "$A" "$(pair "$slow" "$slow")")
+is "$(wait_status "$B" "$first" 30 RUNNING)" RUNNING "a job runs at both"
+proc_end "$B" nginx
+big=$(head -c 200000 /dev/zero | tr '\0' x)
+for ((i = 0; i < 150; i++)); do
+  printf '{"mission_name":"pair","mission_params":{"exchange":1000,"party_a":{},"party_b":{"echo":{"big":"%s"}}}}' "$big" |
+    curl -sS -m 30 -H 'Content-Type: application/json' -d @- "http://127.0.0.1:$(home_get "$A" http)/job/submit" >/dev/null
+done
+is "$(sql_at "$A" "SELECT COUNT(*) FROM outbox WHERE kind = 'submit'")" 150 "150 large submits wait for the other party"
+api "$A" /job/kill "{\"job_id\":\"$first\"}" >/dev/null
+home_up "$B" nginx
+is "$(wait_end "$B" "$first" 30)" CANCELED "a kill after them all arrives"
+is "$(sql_at "$B" "SELECT COUNT(*) < 75 FROM job WHERE created_at < (SELECT ended_at FROM job WHERE job_id = '$first') AND job_id <> '$first' AND created_at > (SELECT created_at FROM job WHERE job_id = '$first')")" 1 "and before most of them"
+sql_at "$A" "SELECT job_id FROM job WHERE status IN ('INIT', 'RUNNING')" | while read -r job; do api "$A" /job/kill "{\"job_id\":\"$job\"}" >/dev/null; done
+for ((i = 0; i < 300; i++)); do
+  [ "$(sql_at "$B" "SELECT COUNT(*) FROM job WHERE status IN ('INIT', 'RUNNING')")" = 0 ] && break
+  sleep 0.2
+done
+is "$((i < 300))" 1 "all of them end at both"
+
 # --- results that cannot be put in their place ------------------------------------
 grant_at "$B" chain '*'
 chain() { printf '{"mission_name":"chain","mission_params":{"party_a":{"nap":0,"last_fail":"%s"},"party_b":{}}}' "$1"; }

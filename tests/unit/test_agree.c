@@ -535,6 +535,43 @@ TEST(folders)
 	CHECK_INT(wanted(&B, id, 0, 0), RUN_OVER);
 }
 
+/* Whatever the number of submits under way: a kill is due at once, and nothing of a job before its submit is answered. */
+TEST(lanes)
+{
+	char first[UTIL_JOB_ID_MAX], id[40][UTIL_JOB_ID_MAX];
+	struct errmsg em = { 0 };
+	struct outbox_row *rows;
+	size_t n;
+
+	open_both();
+	calm();
+	util_job_id(first);
+	CHECK_INT(submit(&A, first, "party_a", "alice", "{\"x\":1}", 0), 0);
+	until(&B, first, "RUNNING");
+	for (int i = 0; i < 40; i++) {
+		util_job_id(id[i]);
+		CHECK_INT(submit(&A, id[i], "party_a", "alice", "{\"x\":1}", 0), 0);
+	}
+	CHECK_INT(db_job_kill(A.db, "party_a", first, "alice", &em), 0);
+	CHECK_INT(db_job_kill(A.db, "party_a", id[0], "alice", &em), 0);
+	CHECK_INT(db_outbox_due(A.db, "party_b", 0, 0, &rows, &n), 0);
+	CHECK_INT(n, 1);
+	CHECK_STR(rows[0].kind, "kill");
+	CHECK_STR(rows[0].job_id, first);
+	outbox_free(rows, n);
+	CHECK_INT(db_outbox_due(A.db, "party_b", 1, 0, &rows, &n), 0);
+	CHECK(n >= 16);
+	for (size_t i = 0; i < n; i++)
+		CHECK_STR(rows[i].kind, "submit");
+	outbox_free(rows, n);
+	until(&B, first, "CANCELED");
+	for (int i = 1; i < 40; i++)
+		CHECK_INT(db_job_kill(A.db, "party_a", id[i], "alice", &em), 0);
+	for (int i = 0; i < 400 && !(quiet(&A) && quiet(&B)); i++)
+		turn(i % 2 ? &A : &B);
+	CHECK(quiet(&A) && quiet(&B));
+}
+
 /* The DBA's view names a publish that keeps failing at once, and a silent one after a while. */
 TEST(stuck_publish)
 {
@@ -595,4 +632,4 @@ TEST(silent_publish)
 
 DBFIX_MAIN(CASE(insert_is_idempotent), CASE(insert_with_lost_commit), CASE(calm_run), CASE(refused), CASE(kill_before_submit_arrives),
 	   CASE(order_and_senders), CASE(older_is_ignored), CASE(both_reasons), CASE(timeout_ends_both), CASE(slots), CASE(waiting_for),
-	   CASE(waiting_for_slots), CASE(replaces), CASE(folders), CASE(stuck_publish), CASE(silent_publish), CASE(storm), CASE(ports))
+	   CASE(waiting_for_slots), CASE(replaces), CASE(folders), CASE(lanes), CASE(stuck_publish), CASE(silent_publish), CASE(storm), CASE(ports))

@@ -210,7 +210,7 @@ TEST(acceptance_lost)
 
 	both();
 	new_job(&A, &A, id);
-	CHECK_INT(db_outbox_due(A.db, "party_b", 0, &rows, &n), 0);
+	CHECK_INT(db_outbox_due(A.db, "party_b", 1, 0, &rows, &n), 0);
 	CHECK_INT(n, 1);
 	CHECK_INT(deliver(&B, "party_a", rows[0].kind, rows[0].task, rows[0].body, &reply), 200);
 	json_decref(reply);
