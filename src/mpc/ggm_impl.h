@@ -17,7 +17,6 @@ struct ggm_level {
 	struct block keep;		/* children are ANDed with it */
 	const struct ggm_fix *fix;	/* applied to the parents; NULL at the sender */
 	struct block *left;		/* [GGM_LANES]: ^= XOR of left children */
-	struct block *parents;		/* [GGM_LANES]: ^= XOR of parents & keep; receiver only */
 };
 
 struct ggm_kern {

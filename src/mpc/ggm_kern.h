@@ -30,14 +30,21 @@ static inline struct ggm_hole ggm_hole_load(const struct ggm_fix *f)
 }
 
 /* What node `node` must be XORed with, in vec v of its lanes. */
-static inline vec ggm_hole_value(const struct ggm_hole *h, int v, uint64_t node)
+static inline vec ggm_hole_value(const struct ggm_hole *h, int v, vec node)
 {
-	return vec_and(vec_eq64(h->at[v], vec_set1(block_set(node, node))), h->value[v]);
+	return vec_and(vec_eq64(h->at[v], node), h->value[v]);
 }
 
-#define GGM_FIX(i) x.v##i = vec_xor(x.v##i, ggm_hole_value(h, (i) % GGM_VECS, node + (i) / GGM_VECS));
+/* The first of the nodes, n in every word, and the one i nodes on. */
+static inline vec ggm_node(uint64_t n)
+{
+	return vec_set1(block_set(n, n));
+}
 
-static inline struct vec8 ggm_fix8(struct vec8 x, const struct ggm_hole *h, uint64_t node)
+#define GGM_NODE(i) vec_add64(node, ggm_node((i) / GGM_VECS))
+#define GGM_FIX(i) x.v##i = vec_xor(x.v##i, ggm_hole_value(h, (i) % GGM_VECS, GGM_NODE(i)));
+
+static inline struct vec8 ggm_fix8(struct vec8 x, const struct ggm_hole *h, vec node)
 {
 	VEC_EACH8(GGM_FIX)
 	return x;
@@ -70,29 +77,26 @@ static inline __attribute__((always_inline)) void ggm_expand(const struct ggm_le
 	struct block *right = x + l->stride * GGM_LANES;
 	const vec keep = vec_set1(l->keep);
 	struct ggm_hole hole;
-	vec left[GGM_VECS], parents[GGM_VECS];
+	vec left[GGM_VECS], node = ggm_node(l->first);
 
 	for (int v = 0; v < GGM_VECS; v++)
-		left[v] = parents[v] = vec_zero();
+		left[v] = vec_zero();
 	if (fixes)
 		hole = ggm_hole_load(l->fix);
 	for (size_t i = 0; i < l->nodes; i += GGM_STEP) {
 		struct vec8 p = vec8_load(x + i * GGM_LANES), s, c;
 
 		if (fixes)
-			p = ggm_fix8(p, &hole, l->first + i);
+			p = ggm_fix8(p, &hole, node);
+		node = vec_add64(node, ggm_node(GGM_STEP));
 		s = vec8_sigma(p);
 		c = ggm_keep8(vec8_xor(vec8_aes(l->key, s), s), keep);
 		p = ggm_keep8(p, keep);
 		ggm_sum8(left, c);
-		if (fixes)
-			ggm_sum8(parents, p);
 		vec8_store(x + i * GGM_LANES, c);
 		vec8_store(right + i * GGM_LANES, vec8_xor(p, c));
 	}
 	ggm_sums_out(l->left, left);
-	if (fixes)
-		ggm_sums_out(l->parents, parents);
 }
 
 static void ggm_kern_level(const struct ggm_level *l, struct block *x)
@@ -122,9 +126,12 @@ static void ggm_kern_hash(const struct aes_key *key, struct block *x, size_t nod
 static void ggm_kern_patch(const struct ggm_fix *f, struct block *x, size_t nodes)
 {
 	struct ggm_hole hole = ggm_hole_load(f);
+	vec node = ggm_node(0);
 
-	for (size_t i = 0; i < nodes; i += GGM_STEP)
-		vec8_store(x + i * GGM_LANES, ggm_fix8(vec8_load(x + i * GGM_LANES), &hole, i));
+	for (size_t i = 0; i < nodes; i += GGM_STEP) {
+		vec8_store(x + i * GGM_LANES, ggm_fix8(vec8_load(x + i * GGM_LANES), &hole, node));
+		node = vec_add64(node, ggm_node(GGM_STEP));
+	}
 }
 
 extern const struct ggm_kern VEC_NAME(ggm_kern);
