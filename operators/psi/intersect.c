@@ -94,7 +94,7 @@ static int work(struct worker *w)
 	int threads = op_threads(j->ctx) / j->workers;
 	struct psi_conf conf = {
 		.protocol = j->protocol, .first = op_is_first(j->ctx), .receivers = j->receivers,
-		.expected = buckets_of(sh, w->index) * j->capacity, .threads = threads > 0 ? threads : 1,
+		.expected = buckets_of(sh, w->index) * j->capacity, .lists = buckets_of(sh, w->index), .threads = threads > 0 ? threads : 1,
 		.progress = on_progress, .arg = w,
 	};
 	struct psi_session *s = NULL;

@@ -7,7 +7,7 @@
 
 #include "psi/job.h"
 
-static const char *const protocols[] = { "auto", "ecdh", NULL };
+static const char *const protocols[] = { "auto", "vole", "ecdh", NULL };
 static const char *const receivers[] = { "both", "party_a", "party_b", NULL };
 static const char *const outputs_of[] = { "rows", NULL };
 static const char *const joins[] = { "inner", "left", NULL };

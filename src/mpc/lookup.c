@@ -1,11 +1,9 @@
 #include "mpc/lookup.h"
 
 #include <stdlib.h>
-#include <sys/mman.h>
 
 #include "mpc/lookup_impl.h"
 
-#define HUGE_PAGE ((size_t)2 << 20)
 #define GROUP_LIMIT 64		/* tags with equal leading bits that insertion may still sort */
 #define SECOND_BITS_MAX 10
 
@@ -131,35 +129,20 @@ static void sort_part(struct lookup_tag *out, const struct lookup_tag *in, uint3
 		insertion(out, n);
 }
 
-/* Scattered writes want large pages. */
-static struct lookup_tag *scratch(size_t size)
-{
-	void *p;
-
-	if (size < 2 * HUGE_PAGE)
-		return malloc(size + 1);
-	p = aligned_alloc(HUGE_PAGE, (size + HUGE_PAGE - 1) & ~(HUGE_PAGE - 1));
-	if (p)
-		(void)madvise(p, size, MADV_HUGEPAGE);
-	return p;
-}
-
-int lookup_sort_var(struct lookup_tag *t, uint32_t n, int threads)
+int lookup_sort_var(struct lookup_tag *t, struct lookup_tag *scratch, uint32_t n, int threads)
 {
 	unsigned bits = part_bits(n);
 	size_t parts = (size_t)1 << bits;
 	uint32_t *start = calloc(parts + 1, sizeof(*start));
-	struct lookup_tag *parted = scratch((size_t)n * sizeof(*t));
 	int rc = ERR_NOMEM;
 
-	if (!start || !parted)
+	if (!start)
 		goto out;
-	TRY(partition(parted, start, t, n, threads));
+	TRY(partition(scratch, start, t, n, threads));
 #pragma omp parallel for schedule(static) num_threads(threads)
 	for (size_t q = 0; q < parts; q++)
-		sort_part(t + start[q], parted + start[q], start[q + 1] - start[q], bits);
+		sort_part(t + start[q], scratch + start[q], start[q + 1] - start[q], bits);
 out:
 	free(start);
-	free(parted);
 	return rc;
 }

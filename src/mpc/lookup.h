@@ -44,8 +44,8 @@ static inline struct lookup_tag lookup_tag(struct block b, unsigned bits, uint32
 	return (struct lookup_tag){ b.w[0], (uint32_t)b.w[1] & keep, id };
 }
 
-/* Ascending by value, then id. ERR_NOMEM. */
-int lookup_sort_var(struct lookup_tag *t, uint32_t n, int threads) PET_MUST_USE;
+/* Ascending by value, then id; scratch holds n tags, too. ERR_NOMEM. */
+int lookup_sort_var(struct lookup_tag *t, struct lookup_tag *scratch, uint32_t n, int threads) PET_MUST_USE;
 
 /* Bytes of n tags on the wire. */
 size_t lookup_wire_size(uint32_t n, unsigned bits);

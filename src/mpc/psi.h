@@ -28,7 +28,7 @@
 #define PSI_ITEM_BYTES 32
 #define PSI_BINDING_BYTES 32
 
-enum psi_protocol { PSI_AUTO, PSI_ECDH };
+enum psi_protocol { PSI_AUTO, PSI_VOLE, PSI_ECDH };
 
 struct psi_conf {
 	enum psi_protocol protocol;	/* the same at both sides; PSI_AUTO lets the two choose together */
@@ -37,6 +37,7 @@ struct psi_conf {
 	/* Digest of every public option that must agree (columns, buckets, ...); the sides differ = ERR_INPUT. */
 	uint8_t binding[PSI_BINDING_BYTES];
 	uint64_t expected;		/* padded items of this side over all buckets: chooses protocol and parameters */
+	uint32_t lists;			/* how many buckets, about alike, these are; the same at both sides; 0 = 1 */
 	int threads;
 	void (*progress)(void *arg, double fraction, const char *stage);	/* of the current run; may be NULL */
 	void *arg;
@@ -72,7 +73,12 @@ int psi_session_run(struct psi_session *s, const struct psi_list *l, struct psi_
 void psi_session_free(struct psi_session *s);
 void psi_result_free(struct psi_result *r);
 
-/* "auto", "ecdh", ...; the reverse gives -1 for a name that is none. */
+/* "auto", "vole", "ecdh"; the reverse gives -1 for a name that is none. */
+/* Seconds that a session's stages took so far, for benches; zeros where the protocol does not tell. NULL: no such stage. */
+#define PSI_STAGES_MAX 8
+void psi_session_stages(const struct psi_session *s, double out[PSI_STAGES_MAX]);
+const char *psi_stage_name(int stage);
+
 const char *psi_protocol_name(enum psi_protocol p);
 int psi_protocol_by_name(const char *name);
 /* The most items of one list. */

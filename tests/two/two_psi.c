@@ -2,7 +2,7 @@
 
 #include "psi_pair.h"
 
-static const enum psi_protocol all[] = { PSI_AUTO, PSI_ECDH };
+static const enum psi_protocol all[] = { PSI_AUTO, PSI_VOLE, PSI_ECDH };
 
 static void check_psi(enum psi_protocol p, unsigned receivers, const uint64_t *v, uint32_t n,
 		      const uint64_t *w, uint32_t m)
@@ -65,6 +65,37 @@ TEST(padded)
 	}
 }
 
+/* The protocols agree with the plaintext, and so with each other, at sizes where bins, batches and tuples of the VOLE change. */
+TEST(sizes)
+{
+	static const uint32_t n[][2] = { { 1000, 1000 }, { 1700, 1699 }, { 2500, 40 }, { 3, 5000 }, { 24000, 26000 }, { 60000, 59999 } };
+
+	for (size_t i = 0; i < PET_ARRAY_SIZE(n); i++) {
+		uint64_t *v = calloc(n[i][0], sizeof(*v)), *w = calloc(n[i][1], sizeof(*w));
+
+		pair_fill(v, n[i][0], 0, 1);
+		pair_fill(w, n[i][1], n[i][0] / 3, 1);
+		for (unsigned r = 1; r <= 3; r++) {
+			for (int threads = 1; threads <= 4; threads += 3) {
+				struct pair_side s[2] = { 0 };
+
+				pair_lists(s, v, n[i][0], w, n[i][1]);
+				for (int k = 0; k < 2; k++) {
+					s[k].conf.protocol = PSI_VOLE;
+					s[k].conf.receivers = r;
+					s[k].conf.threads = k ? 2 : threads;
+				}
+				pair_run(s);
+				pair_check(s);
+			}
+		}
+		if (n[i][0] < 2000)
+			check_psi(PSI_ECDH, PAIR_BOTH, v, n[i][0], w, n[i][1]);
+		free(v);
+		free(w);
+	}
+}
+
 /* Several lists over one session, an empty one between them. */
 TEST(buckets)
 {
@@ -79,6 +110,7 @@ TEST(buckets)
 			s[k].conf.protocol = all[i];
 			s[k].conf.receivers = PAIR_BOTH;
 			s[k].lists = 4;
+			s[k].conf.lists = 4;
 			for (int j = 0; j < 4; j++) {
 				s[k].v[j] = k ? w : v;
 				s[k].n[j] = j == 2 ? 0 : 300 - 40 * (uint32_t)(j + k);
@@ -138,7 +170,8 @@ TEST(bucket_twice)
 TEST(disagreement)
 {
 	static const uint64_t v[] = { 1, 2, 3 };
-	static const char *const says[] = { "differ in protocol", "differ in receiver", "differ in the options" };
+	static const char *const says[] = { "differ in protocol", "differ in receiver", "differ in the options",
+					   "differ in the number of buckets" };
 
 	for (size_t i = 0; i < PET_ARRAY_SIZE(says); i++) {
 		struct pair_side s[2] = { 0 };
@@ -148,6 +181,7 @@ TEST(disagreement)
 			s[k].conf.protocol = i == 0 && k ? PSI_AUTO : PSI_ECDH;
 			s[k].conf.receivers = i == 1 && k ? PSI_FIRST : PAIR_BOTH;
 			s[k].conf.binding[31] = i == 2 && k;
+			s[k].conf.lists = i == 3 && k ? 2 : 0;
 		}
 		pair_run(s);
 		for (int k = 0; k < 2; k++) {
@@ -183,28 +217,28 @@ static void foreign(const void *bytes, size_t len, int cut, const char *code)
 
 TEST(bad_peers)
 {
-	uint64_t h[12] = { UINT64_C(0x3130495350544550), PSI_ECDH, 3, 0, 3 }, bad[12];
+	uint64_t h[17] = { UINT64_C(0x3130495350544550), PSI_ECDH, 3, 0, 3, 1 }, bad[17];
 
 	memcpy(bad, h, sizeof(h));
 	bad[0]++;
-	foreign(bad, 72, 0, "PEER_PROTOCOL");
+	foreign(bad, 80, 0, "PEER_PROTOCOL");
 	memcpy(bad, h, sizeof(h));
 	bad[3] = 2;
-	foreign(bad, 72, 0, "PEER_PROTOCOL");
+	foreign(bad, 80, 0, "PEER_PROTOCOL");
 	memcpy(bad, h, sizeof(h));
 	bad[4] = UINT64_MAX;
-	foreign(bad, 72, 0, "PEER_PROTOCOL");
-	foreign(h, 71, 1, "PEER_LOST");
-	foreign(h, 72, 1, "PEER_LOST");
+	foreign(bad, 80, 0, "PEER_PROTOCOL");
+	foreign(h, 79, 1, "PEER_LOST");
+	foreign(h, 80, 1, "PEER_LOST");
 	/* The bucket: number of the run, of the bucket, padded count. */
-	h[9] = 1;
-	foreign(h, 96, 0, "PEER_PROTOCOL");
-	h[9] = 0;
-	h[11] = UINT64_C(1) << 31;
-	foreign(h, 96, 0, "PEER_PROTOCOL");
-	h[11] = UINT64_MAX;
-	foreign(h, 96, 0, "PEER_PROTOCOL");
+	h[10] = 1;
+	foreign(h, 136, 0, "PEER_PROTOCOL");
+	h[10] = 0;
+	h[12] = UINT64_C(1) << 31;
+	foreign(h, 136, 0, "PEER_PROTOCOL");
+	h[12] = UINT64_MAX;
+	foreign(h, 136, 0, "PEER_PROTOCOL");
 }
 
-TEST_MAIN(CASE(names), CASE(small), CASE(padded), CASE(buckets), CASE(buckets_out_of_step), CASE(bucket_twice),
+TEST_MAIN(CASE(names), CASE(small), CASE(padded), CASE(sizes), CASE(buckets), CASE(buckets_out_of_step), CASE(bucket_twice),
 	  CASE(disagreement), CASE(bad_peers))

@@ -34,11 +34,20 @@ static struct lookup_tag *tags(uint32_t n, uint64_t start, uint64_t step, unsign
 	return t;
 }
 
+static int sort(struct lookup_tag *t, uint32_t n, int threads)
+{
+	struct lookup_tag *scratch = calloc((size_t)n + 1, sizeof(*scratch));
+	int rc = lookup_sort_var(t, scratch, n, threads);
+
+	free(scratch);
+	return rc;
+}
+
 static uint8_t *pack(struct lookup_tag *t, uint32_t n, unsigned bits, int threads)
 {
 	uint8_t *wire = malloc(lookup_wire_size(n, bits) + 1);
 
-	CHECK_INT(lookup_sort_var(t, n, threads), 0);
+	CHECK_INT(sort(t, n, threads), 0);
 	for (uint32_t i = 1; i < n; i++)
 		CHECK(t[i - 1].top < t[i].top || (t[i - 1].top == t[i].top && t[i - 1].low <= t[i].low));
 	if (wire) {
@@ -58,7 +67,7 @@ static void check_match(uint32_t n, uint32_t m, uint64_t base, unsigned bits, in
 	uint32_t wrong = 0, want = 0;
 
 	memset(r.flags, 0xff, m / 8 + 1);
-	CHECK_INT(lookup_sort_var(own, n, threads), 0);
+	CHECK_INT(sort(own, n, threads), 0);
 	CHECK_INT(lookup_match_var(&r, own, n, wire, m, bits, threads), 0);
 	for (uint64_t i = 0; i < n; i++) {
 		int in = 3 * i >= base && (3 * i - base) % 2 == 0 && (3 * i - base) / 2 < m;
@@ -178,7 +187,7 @@ TEST(dummies)
 	uint32_t flagged = 0;
 
 	matched[600] = 9;
-	CHECK_INT(lookup_sort_var(own, N, 1), 0);
+	CHECK_INT(sort(own, N, 1), 0);
 	CHECK_INT(lookup_match_var(&r, own, N, wire, N, 64, 1), 0);
 	CHECK_INT(r.matches, 600);
 	CHECK_INT(matched[600], 9);
@@ -206,7 +215,7 @@ TEST(equal_tags)
 	wire = pack(peer, N, 80, 2);
 	for (uint32_t i = 0; i < N; i++)
 		CHECK_INT(peer[i].id, i);
-	CHECK_INT(lookup_sort_var(own, N, 2), 0);
+	CHECK_INT(sort(own, N, 2), 0);
 	CHECK_INT(lookup_match_var(&r, own, N, wire, N, 80, 2), 0);
 	CHECK_INT(r.matches, 1);
 	CHECK_INT(matched[77], 1);
@@ -231,7 +240,7 @@ TEST(own_twice)
 	struct lookup_result r = { .matched = (uint8_t [3]){ 0 }, .ids = 3 };
 	uint8_t *wire = pack(&peer, 1, 64, 1);
 
-	CHECK_INT(lookup_sort_var(own, 3, 1), 0);
+	CHECK_INT(sort(own, 3, 1), 0);
 	CHECK_INT(lookup_match_var(&r, own, 3, wire, 1, 64, 1), 0);
 	CHECK_INT(r.matches, 2);
 	CHECK_INT(r.matched[0] + r.matched[2], 2);
@@ -244,7 +253,7 @@ static void refused(uint8_t *wire, uint32_t m, int threads)
 	struct lookup_tag *own = tags(N, 0, 1, 72);
 	struct lookup_result r = { .matched = calloc(N, 1), .ids = N };
 
-	CHECK_INT(lookup_sort_var(own, N, 1), 0);
+	CHECK_INT(sort(own, N, 1), 0);
 	CHECK_INT(lookup_match_var(&r, own, N, wire, m, 72, threads), ERR_PEER);
 	CHECK_INT(r.matches, 0);
 	free(r.matched);
