@@ -14,7 +14,7 @@ static const struct bench_verb verbs[] = {
 	{ "cot", "--n N [--kind KIND] " BENCH_TWO_USAGE, bench_cot },
 	{ "gateway", "[--bytes N] [--streams S] [--peer pet-netd|nginx] [--raw yes]", bench_gateway },
 	{ "okvs", "[--n N] [--threads T] [--runs R] | --rows N [--dense G] [--trials T] [--bits B] [--threads T]", bench_okvs },
-	{ "psi", "--n N [--protocol ecdh] " BENCH_TWO_USAGE, bench_psi },
+	{ "psi", "--n N [--protocol vole|ecdh|auto] [--receiver both|party_a|party_b] [--stages yes] " BENCH_TWO_USAGE, bench_psi },
 	{ "rot", "--n N [--kind KIND] " BENCH_TWO_USAGE, bench_rot },
 	{ "sym", "[--runs N]", bench_sym },
 	{ "vole", "[--n N] " BENCH_TWO_USAGE, bench_vole },
