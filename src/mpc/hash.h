@@ -34,6 +34,7 @@ enum hash_domain {
 	HASH_VOLE,		/* VOLE over GF(2^128) */
 	HASH_CHOICE,		/* chosen-message OT: pads */
 	HASH_ONEHOT,		/* punctured one-hot trees of histograms */
+	HASH_ENGINE,		/* transfers of the two-party engine */
 	HASH_TEST = 0x7e57,	/* tests */
 };
 

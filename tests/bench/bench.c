@@ -8,10 +8,12 @@
 #include "bench_two.h"
 
 /* A new verb: its function in bench.h, one line here, one source in Makefile.am. */
+#define ENGINE(name) { name, "[--n N] [--bits K] [--kind KIND] [--chunk C] " BENCH_TWO_USAGE, bench_engine }
 static const struct bench_verb verbs[] = {
 	{ "api", "[--connections N] [--seconds S] [--workers W] [--threads T] [--peers fcgi,flask]", bench_api },
 	{ "csv", "[--n ROWS] [--style plain|half|quoted] [--rounds R]", bench_csv },
 	{ "cot", "--n N [--kind KIND] " BENCH_TWO_USAGE, bench_cot },
+	ENGINE("and"), ENGINE("eq"), ENGINE("ltz"), ENGINE("mul"), ENGINE("mux"), ENGINE("trunc"), ENGINE("trunc-exact"),
 	{ "gateway", "[--bytes N] [--streams S] [--peer pet-netd|nginx] [--raw yes]", bench_gateway },
 	{ "okvs", "[--n N] [--threads T] [--runs R] | --rows N [--dense G] [--trials T] [--bits B] [--threads T]", bench_okvs },
 	{ "psi", "--n N [--protocol vole|ecdh|auto] [--receiver both|party_a|party_b] [--stages yes] " BENCH_TWO_USAGE, bench_psi },
