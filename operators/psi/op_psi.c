@@ -1,5 +1,6 @@
 /* op-psi: the rows of two CSV files whose keys both have. docs/operators/psi.md says what it does and who learns what. */
 #include <errno.h>
+#include <malloc.h>
 #include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -204,6 +205,7 @@ static int run(struct op_ctx *ctx)
 	TRY(psi_read(j));
 	TRY(psi_agree_sizes(j));
 	TRY(psi_intersect(j));
+	malloc_trim(0);		/* what the buckets freed, before the sort needs as much again */
 	TRY(psi_write(j));
 	rc = report(j);
 out:

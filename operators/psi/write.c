@@ -6,7 +6,7 @@
 #include "psi/job.h"
 #include "table/rowsort.h"
 
-#define SORT_MEMORY ((size_t)256 << 20)	/* beyond it rows are sorted in runs on disk */
+#define SORT_MEMORY ((size_t)560 << 20)	/* beyond it rows are sorted in runs on disk */
 
 struct out {
 	struct psi_job *j;

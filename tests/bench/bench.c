@@ -17,6 +17,7 @@ static const struct bench_verb verbs[] = {
 	{ "gateway", "[--bytes N] [--streams S] [--peer pet-netd|nginx] [--raw yes]", bench_gateway },
 	{ "okvs", "[--n N] [--threads T] [--runs R] | --rows N [--dense G] [--trials T] [--bits B] [--threads T]", bench_okvs },
 	{ "psi", "--n N [--protocol vole|ecdh|auto] [--receiver both|party_a|party_b] [--stages yes] " BENCH_TWO_USAGE, bench_psi },
+	{ "psi-csv", "--n ROWS [--protocol P] [--threads T] [--bucket-rows R] [--dir DIR]", bench_psi_csv },
 	{ "rot", "--n N [--kind KIND] " BENCH_TWO_USAGE, bench_rot },
 	{ "sym", "[--runs N]", bench_sym },
 	{ "vole", "[--n N] " BENCH_TWO_USAGE, bench_vole },
