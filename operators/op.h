@@ -98,8 +98,8 @@ const char *op_output(const struct op_ctx *ctx, const char *slot, size_t index);
 /* The name that the request gave it (its extension may choose a format), or NULL. */
 const char *op_output_name(const struct op_ctx *ctx, const char *slot, size_t index);
 /*
- * Absolute path of a folder that the next attempt at the same task finds again, where there is one; else below the
- * staging folder. It need not exist. What is kept there must be bound to inputs, parameters and program.
+ * Absolute path of a folder that the next attempt at the same task finds again: pet-spawn hands it over. It need not
+ * exist. What is kept there must be bound to inputs, parameters and program: it may be lost, or that of another run.
  */
 const char *op_work_dir(const struct op_ctx *ctx);
 /* How many paths the request names in a slot. */

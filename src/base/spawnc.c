@@ -268,6 +268,17 @@ int spawnc_clean(const struct task_id *id, struct errmsg *em)
 	return ask(about("clean", id), DISK_MS, NULL, em);
 }
 
+int spawnc_clean_failed(const struct task_id *id, struct errmsg *em)
+{
+	json_t *request = about("clean", id);
+
+	if (request && json_object_set_new(request, "keep_work", json_true())) {
+		json_decref(request);
+		request = NULL;
+	}
+	return ask(request, DISK_MS, NULL, em);
+}
+
 int spawnc_list(json_t **names, struct errmsg *em)
 {
 	json_t *answer = NULL;

@@ -40,6 +40,8 @@ int spawnc_publish(const struct task_id *id, const json_t *outputs, const json_t
 		   const json_t *replace, struct errmsg *em) PET_MUST_USE;
 /* Removes control and staging folder; ERR_BUSY while the task lives. 0 also when they are gone. */
 int spawnc_clean(const struct task_id *id, struct errmsg *em) PET_MUST_USE;
+/* The same after a failure: what the operator left in its work folder stays, for the next attempt. */
+int spawnc_clean_failed(const struct task_id *id, struct errmsg *em) PET_MUST_USE;
 /* The names (task_id_parse) of every task that has a control folder; owned. */
 int spawnc_list(json_t **names, struct errmsg *em) PET_MUST_USE;
 

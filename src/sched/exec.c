@@ -143,7 +143,7 @@ static int collect(struct exec *x, struct db *db, const struct run_row *r, struc
 	log_info("job %s task %s epoch %lld attempt %lld ended: %s", r->job_id, r->task_name, (long long)r->epoch,
 		 (long long)r->attempt, e.prepared ? "prepared" : e.code);
 	/* A prepared task's folders hold the result until it is published; exec_sweep finds what is left over. */
-	if (!e.prepared && spawnc_clean(&p->id, &em) != 0)
+	if (!e.prepared && spawnc_clean_failed(&p->id, &em) != 0)
 		log_warning("folders of %s are left for later: %s", r->task_name, em.local);
 out:
 	buf_free(&log);

@@ -62,6 +62,12 @@ int task_pidfd(struct spawn *sp, const char *name, pid_t *pid);
 int task_alive(struct spawn *sp, const char *name);
 /* Removes what is left of a task that does not live. */
 void task_remove(struct spawn *sp, const char *name);
+/*
+ * The work folder of a dead attempt, below its staging folder, becomes that of the next one, whose staging folder is
+ * made for it: what nobody starts is found by `list` and removed like any other. Best effort: without it the next
+ * attempt starts anew.
+ */
+void task_hand_over(struct spawn *sp, const struct task_id *id);
 /* The request's `task`, checked. */
 int task_named(const json_t *request, const char **name, struct errmsg *em) PET_MUST_USE;
 

@@ -165,7 +165,8 @@ static int check_outputs(const struct spawn *sp, const json_t *doc, const json_t
 
 static int make_folder(const struct spawn *sp, int at, const char *name, gid_t gid, struct errmsg *em)
 {
-	if (mkdirat(at, name, 0770) != 0)
+	/* a staging folder may be there already: with what an earlier attempt handed over */
+	if (mkdirat(at, name, 0770) != 0 && !(errno == EEXIST && at == sp->private_dir))
 		return errmsg_set(em, ERR_IO, "NO_FOLDER", "the task's folder cannot be made: %s", strerror(errno));
 	/* first the owner, then the mode: a change of owner clears the set-group bit */
 	if ((geteuid() == 0 && fchownat(at, name, sp->op_uid, gid, AT_SYMLINK_NOFOLLOW) != 0) ||
@@ -304,8 +305,24 @@ static int started_before(struct spawn *sp, const char *name)
 	snprintf(record, sizeof(record), "%s/exit.json", name);
 	if (fstatat(sp->tasks, record, &st, AT_SYMLINK_NOFOLLOW) == 0 || task_alive(sp, name))
 		return 1;
-	task_remove(sp, name);
+	/* without a control folder, its staging folder holds at most what was handed over */
+	if (fstatat(sp->tasks, name, &st, AT_SYMLINK_NOFOLLOW) == 0)
+		task_remove(sp, name);
 	return 0;
+}
+
+/* An attempt that was prepared, and failed at the other party only, has not been cleaned yet. */
+static void take_over(struct spawn *sp, const struct task_id *id)
+{
+	struct task_id before = *id;
+	char name[TASKDIR_NAME_MAX];
+
+	if (id->attempt == 0)
+		return;
+	before.attempt--;
+	task_id_name(&before, name);
+	if (!task_alive(sp, name))
+		task_hand_over(sp, &before);
 }
 
 static void launch_fini(struct launch *l)
@@ -355,6 +372,7 @@ int spawn_start(struct spawn *sp, const json_t *request, json_t *answer, struct 
 	}
 	TRY(prepare(l, doc, replace, em));
 	made = 1;
+	take_over(sp, &id);
 	TRY(make_folders(l, name, em));
 	if (gateway)
 		TRY(gateway_start(sp, gateway, doc, name, &l->life, em));

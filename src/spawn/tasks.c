@@ -207,8 +207,28 @@ static int still_alive(struct spawn *sp, const char *name)
 	return !ended;
 }
 
+void task_hand_over(struct spawn *sp, const struct task_id *id)
+{
+	char old[TASKDIR_NAME_MAX + 8], next[TASKDIR_NAME_MAX + 8];
+	struct task_id to = *id;
+	struct stat st;
+
+	to.attempt++;
+	task_id_name(id, old);
+	task_id_name(&to, next);
+	strcat(old, "/work");
+	if (fstatat(sp->private_dir, old, &st, AT_SYMLINK_NOFOLLOW) != 0 || !S_ISDIR(st.st_mode))
+		return;
+	if (mkdirat(sp->private_dir, next, 0770) != 0 && errno != EEXIST)
+		return;
+	strcat(next, "/work");
+	if (renameat(sp->private_dir, old, sp->private_dir, next) != 0)
+		log_warning("%s is not handed over: %s", old, strerror(errno));
+}
+
 int spawn_clean(struct spawn *sp, const json_t *request, json_t *answer, struct errmsg *em)
 {
+	struct task_id id;
 	const char *name;
 	struct stat st;
 	int rc;
@@ -217,6 +237,8 @@ int spawn_clean(struct spawn *sp, const json_t *request, json_t *answer, struct 
 	TRY(task_named(request, &name, em));
 	if (still_alive(sp, name))
 		return errmsg_set(em, ERR_BUSY, "TASK_ALIVE", "the task still runs: end it before its folders are removed");
+	if (json_is_true(json_object_get(request, "keep_work")) && task_id_parse(&id, name) == 0)
+		task_hand_over(sp, &id);
 	task_remove(sp, name);
 	if (fstatat(sp->private_dir, name, &st, AT_SYMLINK_NOFOLLOW) == 0 ||
 	    fstatat(sp->tasks, name, &st, AT_SYMLINK_NOFOLLOW) == 0)

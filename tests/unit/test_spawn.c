@@ -649,6 +649,44 @@ TEST(hostile_folder)
 	teardown();
 }
 
+/* What is in folder work of a failed attempt is the next one's; what nobody starts is found by list. */
+TEST(work_is_handed_over)
+{
+	struct task_id id0 = task(0), id1 = task(1), id2 = task(2);
+	json_t *record, *names = NULL;
+	struct errmsg em;
+
+	setup("root");
+	CHECK_INT(start(0, json_object(), NULL, &em), 0);
+	json_decref(wait_exit(0));
+	wait_gone(0);
+	sh("cd data/.pet/j_0123456789abcdef.0.1.0.t && mkdir work && echo kept >work/f && echo lost >other");
+	CHECK_INT(spawnc_clean_failed(&id0, &em), 0);
+	sh("test ! -e data/.pet/j_0123456789abcdef.0.1.0.t && test \"$(ls data/.pet/j_0123456789abcdef.0.1.1.t)\" = work");
+	CHECK_INT(spawnc_list(&names, &em), 0);
+	CHECK_STR(json_string_value(json_array_get(names, 0)), "j_0123456789abcdef.0.1.1.t");
+	json_decref(names);
+	/* the next attempt has it, and its own folders with their modes */
+	CHECK_INT(start(1, copy_to("data/in.csv", "data/out1.csv"), NULL, &em), 0);
+	CHECK_STR(em.local, "");
+	record = wait_exit(1);
+	CHECK_INT(json_integer_value(json_object_get(record, "status")), 0);
+	json_decref(record);
+	wait_gone(1);
+	sh("cd data/.pet/j_0123456789abcdef.0.1.1.t && test \"$(cat work/f)\" = kept && test \"$(stat -c %%a .)\" = 2770");
+	/* prepared, but failed at the other party: the next start takes it itself */
+	CHECK_INT(start(2, json_object(), NULL, &em), 0);
+	json_decref(wait_exit(2));
+	wait_gone(2);
+	sh("test \"$(cat data/.pet/j_0123456789abcdef.0.1.2.t/work/f)\" = kept && test ! -e data/.pet/j_0123456789abcdef.0.1.1.t/work");
+	/* no folder, but a link to one: not handed over */
+	sh("cd data/.pet/j_0123456789abcdef.0.1.2.t && rm -r work && ln -s / work");
+	CHECK_INT(spawnc_clean_failed(&id2, &em), 0);
+	CHECK_INT(spawnc_clean(&id1, &em), 0);
+	sh("test -z \"$(ls -A data/.pet)\" -a -z \"$(ls -A state/tasks)\"");
+	teardown();
+}
+
 TEST(second_daemon)
 {
 	char exe[512];
@@ -672,4 +710,4 @@ TEST(second_daemon)
 
 TEST_MAIN(CASE(life), CASE(drops_user), CASE(replace), CASE(publish_refuses), CASE(start_refuses),
 	  CASE(test_operator_hidden), CASE(signals), CASE(recycled_pid), CASE(survives_restart), CASE(half_started),
-	  CASE(sandbox), CASE(psi_in_sandbox), CASE(garbage), CASE(foreign_client), CASE(hostile_folder), CASE(second_daemon))
+	  CASE(sandbox), CASE(psi_in_sandbox), CASE(garbage), CASE(foreign_client), CASE(hostile_folder), CASE(work_is_handed_over), CASE(second_daemon))
