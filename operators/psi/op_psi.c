@@ -21,7 +21,7 @@ static const char *const paddings[] = { "none", "power_of_two", NULL };
 static const struct op_param params[] = {
 	{ .name = "column_name", .type = OP_STRING_OR_LIST, .required = 1, .per_party = 1,
 	  .help = "the key column of this party's file, or a list of them: as many and in the same order at both parties" },
-	{ .name = "protocol", .type = OP_STRING, .words = protocols, .fallback = "\"ecdh\"",
+	{ .name = "protocol", .type = OP_STRING, .words = protocols, .fallback = "\"vole\"",
 	  .help = "how the intersection is computed" },
 	{ .name = "receiver", .type = OP_STRING, .words = receivers, .fallback = "\"both\"",
 	  .help = "who learns the intersection" },
