@@ -86,13 +86,16 @@ static double peel_failure(uint64_t n, uint32_t bins, uint32_t capacity, double 
 
 uint32_t okvs_sparse_columns(uint64_t n, uint32_t bins, uint32_t capacity, double bits)
 {
-	uint32_t lo = capacity, hi = (uint32_t)ceil(okvs_expansion(capacity, bits + log2(bins)) * capacity);
+	double want = bins > 1 ? bits + OKVS_MARGIN_MANY + log2(bins) : bits + OKVS_MARGIN_ONE;
+	uint32_t lo = capacity, hi = (uint32_t)ceil(okvs_expansion(capacity, want) * capacity);
 
+	if (bins == 1)
+		return hi;
 	/* hi is enough for the fullest load; lo is not, since peeling needs 1.22 columns a row */
-	while (bins > 1 && lo + 1 < hi) {
+	while (lo + 1 < hi) {
 		uint32_t mid = lo + (hi - lo) / 2;
 
-		if (bins * peel_failure(n, bins, capacity, mid) <= exp2(-bits))
+		if (bins * peel_failure(n, bins, capacity, mid) <= exp2(-bits - OKVS_MARGIN_MANY))
 			hi = mid;
 		else
 			lo = mid;
