@@ -327,7 +327,8 @@ int exec_sync(struct exec *x, struct db *db, unsigned *did)
 			forget(x, &x->proc[i]);	/* another instance has taken it over */
 	beat(x);
 out:
-	explicit_bzero(rows, n * sizeof(*rows));
+	if (rows)	/* the libc function does not take NULL */
+		explicit_bzero(rows, n * sizeof(*rows));
 	free(rows);
 	return rc;
 }
