@@ -13,7 +13,7 @@
 #define PARK_POLL_MS 100
 
 struct parked {
-	FCGX_Request *fcgi;	/* owned */
+	struct conn *conn;
 	struct reply_wait wait;
 	int due;
 };
@@ -27,13 +27,13 @@ static struct {
 	struct parked slot[PARK_MAX];	/* the first `count` are in use */
 } park = { .lock = PTHREAD_MUTEX_INITIALIZER, .more = PTHREAD_COND_INITIALIZER };
 
-int park_add(const struct api *api, FCGX_Request *r, const struct reply_wait *wait)
+int park_add(const struct api *api, struct conn *c, const struct reply_wait *wait)
 {
 	int rc = ERR_BUSY;
 
 	pthread_mutex_lock(&park.lock);
 	if (!fcgi_stopping() && park.count < PARK_MAX && park.count < (size_t)api->waiters) {
-		park.slot[park.count++] = (struct parked){ .fcgi = r, .wait = *wait };
+		park.slot[park.count++] = (struct parked){ .conn = c, .wait = *wait };
 		pthread_cond_signal(&park.more);
 		rc = 0;
 	}
@@ -105,7 +105,7 @@ static void *watch(void *arg)
 		remove_due(copy, n);
 		for (size_t i = 0; i < n; i++)
 			if (copy[i].due)
-				fcgi_answer(&w, copy[i].fcgi, 0);
+				fcgi_answer(&w, copy[i].conn, 0);
 		if (!fcgi_stopping())
 			nanosleep(&(struct timespec){ .tv_nsec = PARK_POLL_MS * 1000000L }, NULL);
 	}

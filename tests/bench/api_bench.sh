@@ -19,7 +19,9 @@ case $kind in
   fcgi)
     "$abs_top_builddir/bench_peer" "$dir/peer.sock" "$db" "$(id -un)" "$3" 2>"$dir/up.log" & peer=$! worker=$!
     for ((i = 0; i < 100; i++)); do [ -S "$dir/peer.sock" ] && break; sleep 0.05; done
-    sed -i "s,server unix:.*;,server unix:$dir/peer.sock;," "$dir/a/etc/nginx.conf"
+    sed -i "s,server unix:.*;,server unix:$dir/peer.sock;,; /keepalive /d" "$dir/a/etc/nginx.conf"
+    # libfcgi's own loop binds a thread to each connection that stays open.
+    sed -i 's,fastcgi_keep_conn on;,fastcgi_keep_conn off;,' "$dir/a/etc/petplatform-server.conf"
     ;;
   flask)
     (cd "$abs_top_srcdir/tests/bench" && exec /usr/bin/python3 -m gunicorn -w 4 --log-level warning -b "unix:$dir/peer.sock" \

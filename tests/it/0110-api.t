@@ -121,6 +121,15 @@ for i in 1 2 3 4 5 6; do
   curl -s -m 60 -H 'Content-Type: application/json' -d "{\"mission_name\": \"psi\", \"job_id\": \"j_racing_0123456789\", $api_params}" "$API_URL/job/submit" >"$dir/race$i" & pids="$pids $!"
 done
 wait $pids
+
+# connections that nginx keeps
+urls=$(for ((i = 0; i < 400; i++)); do echo "url = \"$API_URL/job/status?job_id=$job\""; echo 'output = "/dev/null"'; done)
+good=$(echo "$urls" | curl -s -m 60 --no-keepalive -Z --parallel-max 40 -K - -w '%{http_code}\n' | grep -c '^200$')
+[ "$good" = 400 ]; ok "400 calls by 40 at once over kept connections: $good" $?
+read -r parent _ <"$dir/a/pid/api"
+worker=$(cat "/proc/$parent/task/$parent/children"); worker=${worker%% *}
+open=$(find "/proc/${worker:-$parent}/fd" -lname 'socket:*' | wc -l)
+[ "$open" -lt 64 ]; ok "$open sockets are open afterwards" $?
 [ "$(cat "$dir"/race? | grep -c '"success": true')" = 6 ] && [ "$(api_sql "SELECT COUNT(*) FROM job WHERE job_id = 'j_racing_0123456789'")" = 1 ]
 ok "six at once make one job" $?
 
@@ -186,6 +195,15 @@ proc_end "$dir/a" api; home_up "$dir/a" api >/dev/null
 json POST /job/submit "$submit"; expect 401 TOKEN_MISSING "without anonymous users"
 call GET /api/v1/jobs; expect 401 TOKEN_MISSING "without anonymous users, the REST form"
 sed -i 's/PET_ANONYMOUS=0/PET_ANONYMOUS=1/' "$dir/a/etc/petplatform.conf"
+echo PET_API_BODY_MAX=2000 >>"$dir/a/etc/petplatform.conf"
+proc_end "$dir/a" api; home_up "$dir/a" api >/dev/null
+large=$(head -c 100000 /dev/zero | tr '\0' x) mixed=
+for ((i = 0; i < 20; i++)); do
+  json POST /job/submit "{\"x\": \"$large\"}"; mixed=$mixed$code
+  call GET "/job/status?job_id=$job"; mixed=$mixed$code
+done
+[ "$mixed" = "$(for ((i = 0; i < 20; i++)); do printf 413200; done)" ]; ok "bodies that are not read leave the next request alone" $?
+sed -i '/PET_API_BODY_MAX/d' "$dir/a/etc/petplatform.conf"
 proc_end "$dir/a" api; home_up "$dir/a" api >/dev/null
 
 # things that die
