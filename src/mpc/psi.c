@@ -7,6 +7,7 @@
 #include "base/util.h"
 #include "mpc/ecdh_psi.h"
 #include "mpc/group.h"
+#include "mpc/psi_auto.h"
 #include "mpc/vole_psi.h"
 
 #define MAGIC UINT64_C(0x3130495350544550)	/* "PETPSI01" */
@@ -124,6 +125,19 @@ static int is_encoder(const struct psi_session *s)
 	return p->first != 0;
 }
 
+static int choose(struct psi_session *s)
+{
+	const struct psi_conf *p = s->conf;
+	int encoder = is_encoder(s);
+	struct psi_auto a = {
+		.n = encoder ? p->expected : s->peer_expected, .m = encoder ? s->peer_expected : p->expected,
+	};
+	int rc = psi_auto_measure(&a, s->c, p->threads);
+
+	s->protocol = psi_auto_choice(&a);
+	return rc;
+}
+
 static int start_vole(struct psi_session *s)
 {
 	const struct psi_conf *p = s->conf;
@@ -153,7 +167,9 @@ int psi_session_new(struct psi_session **out, struct chan *c, const struct psi_c
 	s->conf = conf;
 	TRY(group_init());
 	TRY(greet(s, em));
-	s->protocol = conf->protocol == PSI_ECDH ? PSI_ECDH : PSI_VOLE;
+	s->protocol = conf->protocol;
+	if (s->protocol == PSI_AUTO)
+		TRY(choose(s));
 	if (s->protocol == PSI_VOLE)
 		TRY(start_vole(s));
 	*out = s;

@@ -31,7 +31,7 @@
 enum psi_protocol { PSI_AUTO, PSI_VOLE, PSI_ECDH };
 
 struct psi_conf {
-	enum psi_protocol protocol;	/* the same at both sides; PSI_AUTO lets the two choose together */
+	enum psi_protocol protocol;	/* the same at both sides; PSI_AUTO: chosen by sizes and the link's measured speed */
 	int first;			/* the two sides must differ */
 	unsigned receivers;		/* the same at both sides */
 	/* Digest of every public option that must agree (columns, buckets, ...); the sides differ = ERR_INPUT. */
@@ -75,7 +75,7 @@ void psi_result_free(struct psi_result *r);
 
 /* "auto", "vole", "ecdh"; the reverse gives -1 for a name that is none. */
 /* Seconds that a session's stages took so far, for benches; zeros where the protocol does not tell. NULL: no such stage. */
-#define PSI_STAGES_MAX 8
+#define PSI_STAGES_MAX 7
 void psi_session_stages(const struct psi_session *s, double out[PSI_STAGES_MAX]);
 const char *psi_stage_name(int stage);
 

@@ -19,6 +19,25 @@ static void check_psi(enum psi_protocol p, unsigned receivers, const uint64_t *v
 	pair_check(s);
 }
 
+/* Few items: ECDH; many, over a link as fast as memory: VOLE. */
+TEST(automatic)
+{
+	static uint64_t v[150000];
+
+	pair_fill(v, 150000, 0, 1);
+	for (int big = 0; big < 2; big++) {
+		struct pair_side s[2] = { 0 };
+
+		pair_lists(s, v, big ? 150000 : 3, v + 1, big ? 149000 : 5);
+		for (int k = 0; k < 2; k++)
+			s[k].conf.receivers = PAIR_BOTH;
+		pair_run(s);
+		CHECK_INT(s[0].protocol, big ? PSI_VOLE : PSI_ECDH);
+		CHECK_INT(s[1].protocol, s[0].protocol);
+		pair_check(s);
+	}
+}
+
 TEST(names)
 {
 	for (size_t i = 0; i < PET_ARRAY_SIZE(all); i++)
@@ -240,5 +259,5 @@ TEST(bad_peers)
 	foreign(h, 136, 0, "PEER_PROTOCOL");
 }
 
-TEST_MAIN(CASE(names), CASE(small), CASE(padded), CASE(sizes), CASE(buckets), CASE(buckets_out_of_step), CASE(bucket_twice),
+TEST_MAIN(CASE(automatic), CASE(names), CASE(small), CASE(padded), CASE(sizes), CASE(buckets), CASE(buckets_out_of_step), CASE(bucket_twice),
 	  CASE(disagreement), CASE(bad_peers))
