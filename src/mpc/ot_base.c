@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "base/util.h"
+#include "mpc/ristretto.h"
 
 static const uint8_t key_domain[16] = "pet ot_base key", session_domain[16] = "pet ot_base sid";
 
@@ -60,100 +61,137 @@ int ot_base_send_start(struct ot_base_send *b, struct chan *c)
 	return chan_send(c, b->point, sizeof(b->point));
 }
 
-/* Both keys of one OT; aA is the same for all. R_i = A would make the second the neutral element's. */
-static int sender_keys(const struct ot_base_send *b, uint8_t i, const uint8_t *r, const uint8_t *aA, struct block keys[2])
-{
-	uint8_t p0[OT_BASE_POINT], p1[OT_BASE_POINT];
-	int rc = ERR_PEER;
+/* What the sender computes with: points of all OTs, and the 2a R_i, 2a (R_i - D) as they are hashed. */
+struct sender {
+	uint8_t point[OT_BASE][OT_BASE_POINT];
+	struct ristretto r[OT_BASE], p[OT_BASE][2];
+	uint8_t shared[OT_BASE][2][OT_BASE_POINT];
+};
 
-	if (crypto_scalarmult_ristretto255(p0, b->scalar, r) == 0 &&
-	    crypto_core_ristretto255_sub(p1, p0, aA) == 0 && !sodium_is_zero(p1, sizeof(p1)))
-		rc = 0;
-	keys[0] = derive_key(i, b->point, r, p0);
-	keys[1] = derive_key(i, b->point, r, p1);
-	sodium_memzero(p0, sizeof(p0));
-	sodium_memzero(p1, sizeof(p1));
-	return rc;
+/* R_i = D would leave nothing of the second key. */
+static int decode_points(struct sender *v, const struct ot_base_send *b, struct errmsg *em)
+{
+	uint8_t d[OT_BASE_POINT];
+
+	if (crypto_core_ristretto255_add(d, b->point, b->point) != 0)
+		return ERR_INTERNAL;
+	for (unsigned i = 0; i < OT_BASE; i++)
+		if (sodium_memcmp(v->point[i], d, sizeof(d)) == 0 || ristretto_decode(&v->r[i], v->point[i]) != 0)
+			return broke(em, "a point that is none");
+	return 0;
 }
 
-int ot_base_send_finish(struct ot_base_send *b, struct chan *c, struct block (*keys)[2], struct block *session,
-			struct errmsg *em)
+static int sender_points(struct sender *v, const struct ot_base_send *b, int threads)
 {
-	uint8_t (*r)[OT_BASE_POINT] = calloc(OT_BASE, sizeof(*r));
-	uint8_t aA[OT_BASE_POINT];
+	struct ristretto_cached ad;
+	struct ristretto a;
+
+	if (ristretto_decode(&a, b->point) != 0)
+		return ERR_INTERNAL;
+	ristretto_mul(&a, &a, b->scalar);
+	ristretto_double(&a, &a);
+	ristretto_cache(&ad, &a);
+#pragma omp parallel for num_threads(threads) if (threads > 1)
+	for (unsigned i = 0; i < OT_BASE; i++) {
+		ristretto_mul(&v->p[i][0], &v->r[i], b->scalar);
+		ristretto_sub(&v->p[i][1], &v->p[i][0], &ad);
+	}
+	ristretto_encode_doubled(v->shared[0], v->p[0], 2 * OT_BASE);
+	sodium_memzero(&a, sizeof(a));
+	sodium_memzero(&ad, sizeof(ad));
+	return 0;
+}
+
+int ot_base_send_finish(struct ot_base_send *b, struct chan *c, int threads, struct block (*keys)[2],
+			struct block *session, struct errmsg *em)
+{
+	struct sender *v = malloc(sizeof(*v));
 	int rc = ERR_NOMEM;
 
-	if (!r)
+	if (!v)
 		goto out;
-	TRY(chan_recv(c, r, OT_BASE * sizeof(*r)));
-	rc = ERR_INTERNAL;
-	if (crypto_scalarmult_ristretto255(aA, b->scalar, b->point) != 0)
-		goto out;
-	for (uint8_t i = 0; i < OT_BASE; i++) {
-		rc = sender_keys(b, i, r[i], aA, keys[i]);
-		if (rc) {
-			rc = broke(em, "a point that is none");
-			goto out;
-		}
-	}
-	*session = derive_session(b->point, r[0]);
+	TRY(chan_recv(c, v->point, sizeof(v->point)));
+	TRY(decode_points(v, b, em));
+	TRY(sender_points(v, b, threads));
+	for (uint8_t i = 0; i < OT_BASE; i++)
+		for (int k = 0; k < 2; k++)
+			keys[i][k] = derive_key(i, b->point, v->point[i], v->shared[i][k]);
+	*session = derive_session(b->point, v->point[0]);
 	rc = 0;
 out:
-	sodium_memzero(aA, sizeof(aA));
+	if (v)
+		sodium_memzero(v, sizeof(*v));
 	sodium_memzero(b, sizeof(*b));
-	free(r);
+	free(v);
 	return rc;
 }
 
 struct receiver {
 	uint8_t a[OT_BASE_POINT];		/* A */
-	uint8_t scalar[OT_BASE][32];
-	uint8_t point[OT_BASE][OT_BASE_POINT];
+	struct ristretto_table table;		/* of G, then of A */
+	uint8_t scalar[OT_BASE][32];		/* r_i */
+	struct ristretto p[OT_BASE];
+	uint8_t point[OT_BASE][OT_BASE_POINT], shared[OT_BASE][OT_BASE_POINT];
 };
 
-/* r_i G + c_i A; zeros encode the neutral element. */
-static int choose(struct receiver *v, unsigned i, unsigned bit)
+/* r_i G + c_i A, encoded doubled. */
+static void choose(struct receiver *v, const struct ristretto *a, struct block choice, int threads)
 {
-	uint8_t add[OT_BASE_POINT];
-	int rc;
+	struct ristretto_cached add;
+	struct ristretto g;
 
-	random_scalar(v->scalar[i]);
-	for (size_t j = 0; j < sizeof(add); j++)
-		add[j] = v->a[j] & (uint8_t)-bit;
-	rc = crypto_scalarmult_ristretto255_base(v->point[i], v->scalar[i]);
-	if (rc == 0)
-		rc = crypto_core_ristretto255_add(v->point[i], v->point[i], add);
-	sodium_memzero(add, sizeof(add));
-	return rc == 0 ? 0 : ERR_INTERNAL;
+	ristretto_base(&g);
+	ristretto_table_set(&v->table, &g);
+	ristretto_cache(&add, a);
+#pragma omp parallel for num_threads(threads) if (threads > 1)
+	for (unsigned i = 0; i < OT_BASE; i++) {
+		struct ristretto with;
+
+		ristretto_table_mul(&v->p[i], &v->table, v->scalar[i]);
+		ristretto_add(&with, &v->p[i], &add);
+		ristretto_select(&v->p[i], &with, -(uint64_t)block_bit(choice, i));
+		sodium_memzero(&with, sizeof(with));
+	}
+	ristretto_encode_doubled(v->point, v->p, OT_BASE);
 }
 
-int ot_base_recv(struct chan *c, struct block choice, struct block *keys, struct block *session, struct errmsg *em)
+/* 2 r_i A, encoded doubled. */
+static void share(struct receiver *v, const struct ristretto *a, int threads)
 {
-	struct receiver *v = calloc(1, sizeof(*v));
-	uint8_t p[OT_BASE_POINT];
+	ristretto_table_set(&v->table, a);
+#pragma omp parallel for num_threads(threads) if (threads > 1)
+	for (unsigned i = 0; i < OT_BASE; i++) {
+		ristretto_table_mul(&v->p[i], &v->table, v->scalar[i]);
+		ristretto_double(&v->p[i], &v->p[i]);
+	}
+	ristretto_encode_doubled(v->shared, v->p, OT_BASE);
+}
+
+int ot_base_recv(struct chan *c, int threads, struct block choice, struct block *keys, struct block *session,
+		 struct errmsg *em)
+{
+	struct receiver *v = malloc(sizeof(*v));
+	struct ristretto a;
 	int rc = ERR_NOMEM;
 
 	if (!v || sodium_init() < 0)
 		goto out;
+	for (unsigned i = 0; i < OT_BASE; i++)
+		random_scalar(v->scalar[i]);
 	TRY(chan_recv(c, v->a, sizeof(v->a)));
-	if (crypto_core_ristretto255_is_valid_point(v->a) != 1 || sodium_is_zero(v->a, sizeof(v->a))) {
+	if (ristretto_decode(&a, v->a) != 0) {
 		rc = broke(em, "a point that is none");
 		goto out;
 	}
-	for (unsigned i = 0; i < OT_BASE; i++)
-		TRY(choose(v, i, block_bit(choice, i)));
+	choose(v, &a, choice, threads);
 	TRY(chan_send(c, v->point, sizeof(v->point)));
 	TRY(chan_flush(c));
-	for (uint8_t i = 0; i < OT_BASE; i++) {
-		rc = ERR_INTERNAL;
-		if (crypto_scalarmult_ristretto255(p, v->scalar[i], v->a) != 0)
-			goto out;
-		keys[i] = derive_key(i, v->a, v->point[i], p);
-	}
+	share(v, &a, threads);
+	for (uint8_t i = 0; i < OT_BASE; i++)
+		keys[i] = derive_key(i, v->a, v->point[i], v->shared[i]);
 	*session = derive_session(v->a, v->point[0]);
 	rc = 0;
 out:
-	sodium_memzero(p, sizeof(p));
 	if (v)
 		sodium_memzero(v, sizeof(*v));
 	free(v);

@@ -137,7 +137,7 @@ static int receiver_trees(struct softspoken *s)
 {
 	struct block keys[OT_BASE][2], corr[OT_BASE][2];
 	struct ot_base_send *b = &s->base.send;
-	int rc = ot_base_send_finish(b, s->conf.chan, keys, &s->session, s->conf.em);
+	int rc = ot_base_send_finish(b, s->conf.chan, s->conf.threads, keys, &s->session, s->conf.em);
 
 	if (rc)
 		goto out;
@@ -175,7 +175,7 @@ static int sender_base(struct softspoken *s)
 		choice.w[n / 64] |= (uint64_t)(1 ^ block_bit(s->delta, at)) << n % 64;
 		s->mask[n] = block_mask(block_bit(s->delta, n));
 	}
-	rc = ot_base_recv(s->conf.chan, choice, s->base.recv, &s->session, s->conf.em);
+	rc = ot_base_recv(s->conf.chan, s->conf.threads, choice, s->base.recv, &s->session, s->conf.em);
 	explicit_bzero(&choice, sizeof(choice));
 	return rc;
 }

@@ -12,8 +12,11 @@
 #include "mpc/ot_softspoken.h"
 #include "mpc/vec.h"
 
+/* The compiler keeps sums in registers only where everything is in one function. */
+#define SOFTSPOKEN_INLINE static inline __attribute__((always_inline))
+
 /* AES of eight blocks that the first round key was added to already. */
-static inline struct vec8 softspoken_kern_rounds(const struct aes_key *key, struct vec8 s)
+SOFTSPOKEN_INLINE struct vec8 softspoken_kern_rounds(const struct aes_key *key, struct vec8 s)
 {
 	for (int r = 1; r < 10; r++) {
 		vec k = vec_set1(key->rk[r]);
@@ -33,7 +36,7 @@ struct softspoken_sums {
 	vec bit[3], all;
 };
 
-static inline struct softspoken_sums softspoken_kern_eight(const struct aes_key *key, const struct block *leaf, vec ctr)
+SOFTSPOKEN_INLINE struct softspoken_sums softspoken_kern_eight(const struct aes_key *key, const struct block *leaf, vec ctr)
 {
 	struct softspoken_sums out;
 	struct vec8 s;
@@ -54,10 +57,19 @@ static inline struct softspoken_sums softspoken_kern_eight(const struct aes_key 
 	return out;
 }
 
-/* sum[t] over the leaves with bit t set, sum[k] over all, k >= 3, at one vec of counters. */
-static inline void softspoken_kern_many(const struct softspoken_tree *t, const struct aes_key *key, vec ctr, vec *sum,
-					unsigned k)
+/* sum[t] over the leaves with bit t set, sum[k] over all, k = 4 or 8, at one vec of counters. */
+SOFTSPOKEN_INLINE void softspoken_kern_many(const struct softspoken_tree *t, const struct aes_key *key, vec ctr, vec *sum,
+					    unsigned k)
 {
+	if (k == 4) {
+		struct softspoken_sums e = softspoken_kern_eight(key, t->leaf, ctr), f = softspoken_kern_eight(key, t->leaf + 8, ctr);
+
+		for (unsigned i = 0; i < 3; i++)
+			sum[i] = vec_xor(vec_xor(e.bit[i], f.bit[i]), vec_set1(t->forward[i]));
+		sum[3] = vec_xor(f.all, vec_set1(t->forward[3]));
+		sum[4] = vec_xor(vec_xor(e.all, f.all), vec_set1(t->forward[4]));
+		return;
+	}
 	for (unsigned i = 0; i <= k; i++)
 		sum[i] = vec_set1(t->forward[i]);
 	for (unsigned g = 0; g < 1u << (k - 3); g++) {
@@ -73,7 +85,7 @@ static inline void softspoken_kern_many(const struct softspoken_tree *t, const s
 }
 
 /* k = 2 at two vecs of counters: sum[0 … 2] and sum[3 … 5]. */
-static inline void softspoken_kern_four(const struct softspoken_tree *t, const struct aes_key *key, vec ctr0, vec ctr1,
+SOFTSPOKEN_INLINE void softspoken_kern_four(const struct softspoken_tree *t, const struct aes_key *key, vec ctr0, vec ctr1,
 					vec *sum)
 {
 	vec l0 = vec_set1(t->leaf[0]), l1 = vec_set1(t->leaf[1]), l2 = vec_set1(t->leaf[2]), l3 = vec_set1(t->leaf[3]);
@@ -91,24 +103,24 @@ static inline void softspoken_kern_four(const struct softspoken_tree *t, const s
 	sum[5] = vec_xor(vec_xor(vec_xor(s.v4, s.v5), vec_xor(s.v6, s.v7)), vec_set1(t->forward[2]));
 }
 
-static inline vec softspoken_kern_ctr(const struct aes_key *key, size_t b)
+SOFTSPOKEN_INLINE vec softspoken_kern_ctr(const struct aes_key *key, size_t b)
 {
 	return vec_xor(vec_index(b), vec_set1(key->rk[0]));
 }
 
 /* The sums at counter block b, by k: a constant in every caller, so that the loops unroll. */
-static inline void softspoken_kern_put(const struct softspoken_chunk *c, size_t b, const vec *sum, unsigned k)
+SOFTSPOKEN_INLINE void softspoken_kern_put(const struct softspoken_chunk *c, size_t b, const vec *sum, unsigned k)
 {
 	for (unsigned i = 0; i < k; i++)
 		vec_store(c->planes + i * c->stride + b, sum[i]);
 }
 
-static inline void softspoken_kern_u(const struct block *u0, struct block *u, size_t b, vec all)
+SOFTSPOKEN_INLINE void softspoken_kern_u(const struct block *u0, struct block *u, size_t b, vec all)
 {
 	vec_store(u + b, u0 ? vec_xor(all, vec_load(u0 + b)) : all);
 }
 
-static inline void softspoken_kern_d(vec *sum, const struct block *mask, const struct block *d, size_t b, unsigned k)
+SOFTSPOKEN_INLINE void softspoken_kern_d(vec *sum, const struct block *mask, const struct block *d, size_t b, unsigned k)
 {
 	if (!d)
 		return;
@@ -116,7 +128,7 @@ static inline void softspoken_kern_d(vec *sum, const struct block *mask, const s
 		sum[i] = vec_xor(sum[i], vec_and(vec_set1(mask[i]), vec_load(d + b)));
 }
 
-static inline void softspoken_kern_recv_k(const struct softspoken_tree *t, const struct softspoken_chunk *c,
+SOFTSPOKEN_INLINE void softspoken_kern_recv_k(const struct softspoken_tree *t, const struct softspoken_chunk *c,
 					  const struct block *u0, struct block *u, unsigned k)
 {
 	vec sum[SOFTSPOKEN_K_MAX + 1];
@@ -128,7 +140,7 @@ static inline void softspoken_kern_recv_k(const struct softspoken_tree *t, const
 	}
 }
 
-static inline void softspoken_kern_send_k(const struct softspoken_tree *t, const struct softspoken_chunk *c,
+SOFTSPOKEN_INLINE void softspoken_kern_send_k(const struct softspoken_tree *t, const struct softspoken_chunk *c,
 					  const struct block *mask, const struct block *d, unsigned k)
 {
 	vec sum[SOFTSPOKEN_K_MAX + 1];

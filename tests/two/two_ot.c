@@ -229,9 +229,9 @@ TEST(threads_change_nothing)
 TEST(wire_digests)
 {
 	static const char *const want[][2] = {
-		{ "b9abf3fed963324df8c281c68e02f755", "3ce98cc749cf8baaddcac2be358beb10" },
-		{ "e7764eda5e35e499b290e87a29a85bb6", "a5d133c3078262d561d696718983af49" },
-		{ "f8c3463c1a9386849e75c0c1eafaed2f", "6a619441cfabfc3b71803fd81097a4ff" },
+		{ "764e2d3498ae9ac5dd36e869f2e1f310", "00566ddd44ca1bf739a05095da262f26" },
+		{ "bbecb6fc32a403833873e5ab4dbfc081", "0e38f8facbaf24cff7e5db3826774688" },
+		{ "3880cc926fb451f4d44904f48c1100e6", "585c65269f2582814e75dadb990c43a2" },
 	};
 
 	for (size_t i = 0; i < PET_ARRAY_SIZE(all_kinds); i++) {
@@ -318,6 +318,30 @@ TEST(points_that_are_none)
 	expect_refused(b, "a point that is none");
 }
 
+/* R_i = 2A, a valid point, whose second key would be the neutral element's: the peer doubles the A it gets. */
+static void echo(struct ot_side *s)
+{
+	uint8_t point[OT_BASE][32];
+
+	for (int i = 1; i < OT_BASE; i++)
+		crypto_core_ristretto255_random(point[i]);
+	CHECK_INT(chan_recv(s->chan, point[0], 32), 0);
+	CHECK_INT(crypto_core_ristretto255_add(point[0], point[0], point[0]), 0);
+	CHECK_INT(chan_send(s->chan, point, sizeof(point)), 0);
+	CHECK_INT(chan_flush(s->chan), 0);
+	s->rc = ERR_CANCELED;
+}
+
+TEST(points_that_cancel)
+{
+	struct bad b = { .role = OT_RECEIVER };
+	struct ot_side s[2] = { { .run = honest, .arg = &b }, { .run = echo } };
+
+	pair_run(s);
+	CHECK_INT(s[0].rc, ERR_PEER);
+	CHECK_HAS(s[0].error, "a point that is none");
+}
+
 /* The peer ends within every message; garbage instead of corrections gives garbage, never a crash. */
 TEST(truncated_peer)
 {
@@ -364,4 +388,4 @@ TEST(wrong_use)
 
 TEST_MAIN(CASE(every_kind_and_level), CASE(sizes_at_boundaries), CASE(exhaust_and_refill), CASE(both_directions),
 	  CASE(both_directions_bulk), CASE(threads_change_nothing), CASE(wire_digests), CASE(points_that_are_none),
-	  CASE(truncated_peer), CASE(wrong_use))
+	  CASE(points_that_cancel), CASE(truncated_peer), CASE(wrong_use))
