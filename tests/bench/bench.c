@@ -14,6 +14,7 @@ static const struct bench_verb verbs[] = {
 	{ "csv", "[--n ROWS] [--style plain|half|quoted] [--rounds R]", bench_csv },
 	{ "cot", "--n N [--kind KIND] " BENCH_TWO_USAGE, bench_cot },
 	ENGINE("and"), ENGINE("eq"), ENGINE("ltz"), ENGINE("mul"), ENGINE("mux"), ENGINE("trunc"), ENGINE("trunc-exact"),
+	ENGINE("permute"),
 	{ "gateway", "[--bytes N] [--streams S] [--peer pet-netd|nginx] [--raw yes]", bench_gateway },
 	{ "okvs", "[--n N] [--threads T] [--runs R] | --rows N [--dense G] [--trials T] [--bits B] [--threads T]", bench_okvs },
 	{ "psi", "--n N [--protocol vole|ecdh|auto] [--receiver both|party_a|party_b] [--stages yes] " BENCH_TWO_USAGE, bench_psi },

@@ -1,5 +1,5 @@
 /*
- * pet-bench ltz | eq | mul | and | mux | trunc: one operation of the two-party
+ * pet-bench ltz | eq | mul | and | mux | trunc | permute: one operation of the two-party
  * engine over n elements, both parties as processes, everything included: the
  * engine's start, base OTs, all correlated randomness. After the timed part the
  * result is opened and compared with plaintext.
@@ -14,6 +14,7 @@
 #include "mpc/mul.h"
 #include "mpc/mux.h"
 #include "mpc/open.h"
+#include "mpc/permute.h"
 #include "mpc/prg.h"
 #include "mpc/trunc.h"
 
@@ -25,6 +26,7 @@ struct op {
 	/* 1 when out is right for plain x, y. */
 	int (*good)(const struct state *s, uint64_t x, uint64_t y, uint64_t out);
 	int bits_out;			/* the result is a bit vector */
+	uint32_t (*row)(uint64_t n, uint64_t i);	/* which input element i is made of; NULL: i */
 };
 
 struct config {
@@ -80,6 +82,28 @@ static int run_trunc_exact(struct mpc *m, struct state *s)
 	return mpc_trunc_exact(m, &s->z, &s->x);
 }
 
+/* An order without pattern: the factor is prime. */
+static uint32_t scattered(uint64_t n, uint64_t i)
+{
+	return (uint32_t)((i * UINT64_C(2654435761) + 12345) % n);
+}
+
+static int run_permute(struct mpc *m, struct state *s)
+{
+	struct avec *column[1] = { &s->z };
+	uint32_t *perm = malloc((s->conf->n + 1) * sizeof(*perm));
+	int rc = ERR_NOMEM;
+
+	if (!perm)
+		return rc;
+	for (uint64_t i = 0; i < s->conf->n; i++)
+		perm[i] = scattered(s->conf->n, i);
+	avec_copy(&s->z, &s->x);
+	rc = mpc_permute(m, 0, column, 1, perm);
+	free(perm);
+	return rc;
+}
+
 static int64_t as_signed(uint64_t v, unsigned bits)
 {
 	return (int64_t)(v << (64 - bits)) >> (64 - bits);
@@ -108,6 +132,13 @@ static int good_and(const struct state *s, uint64_t x, uint64_t y, uint64_t out)
 	return out == (x & y & 1);
 }
 
+static int good_permute(const struct state *s, uint64_t x, uint64_t y, uint64_t out)
+{
+	(void)s;
+	(void)y;
+	return out == x;
+}
+
 /* The bit is the lowest one of y. */
 static int good_mux(const struct state *s, uint64_t x, uint64_t y, uint64_t out)
 {
@@ -130,9 +161,9 @@ static int good_trunc_exact(const struct state *s, uint64_t x, uint64_t y, uint6
 }
 
 static const struct op ops[] = {
-	{ "ltz", run_ltz, good_ltz, 1 }, { "eq", run_eq, good_eq, 1 }, { "mul", run_mul, good_mul, 0 },
-	{ "and", run_and, good_and, 1 }, { "mux", run_mux, good_mux, 0 }, { "trunc", run_trunc, good_trunc, 0 },
-	{ "trunc-exact", run_trunc_exact, good_trunc_exact, 0 },
+	{ "ltz", run_ltz, good_ltz, 1, NULL }, { "eq", run_eq, good_eq, 1, NULL }, { "mul", run_mul, good_mul, 0, NULL },
+	{ "and", run_and, good_and, 1, NULL }, { "mux", run_mux, good_mux, 0, NULL }, { "trunc", run_trunc, good_trunc, 0, NULL },
+	{ "trunc-exact", run_trunc_exact, good_trunc_exact, 0, NULL }, { "permute", run_permute, good_permute, 0, scattered },
 };
 
 /* Random words that both parties know: this party's share is what one generator gives, the other's what the other gives. */
@@ -220,7 +251,7 @@ static int check(struct bench_side *side, struct errmsg *em)
 	else
 		TRY(mpc_reveal(s->m, MPC_BOTH, &s->z, &s->z));
 	for (size_t i = 0; i < c->n; i++) {
-		uint64_t x = a[i] + b[i], y = a[c->n + i] + b[c->n + i];
+		uint64_t j = c->op->row ? c->op->row(c->n, i) : i, x = a[j] + b[j], y = a[c->n + j] + b[c->n + j];
 
 		/* Bits are shared by XOR, whose lowest bit the sum has too. */
 		bad += !c->op->good(s, x & bits_mask(c->bits), y & bits_mask(c->bits),
