@@ -107,13 +107,14 @@ static void write_reply(FCGX_Request *r, const struct reply *out)
 }
 
 /* The request's texts live as long as the FCGX_Request: a parked one is answered with them later. */
-static void fill_request(struct request *req, const FCGX_Request *r, const struct worker *w)
+static void fill_request(struct request *req, const FCGX_Request *r, struct worker *w)
 {
 	const char *q;
 
 	memset(req, 0, sizeof(*req));
 	req->api = w->api;
 	req->db = w->db;
+	req->cache = &w->cache;
 	req->method = param(r, "REQUEST_METHOD");
 	req->target = param(r, "REQUEST_URI");
 	q = strchr(req->target, '?');
@@ -141,6 +142,7 @@ void fcgi_worker_fini(struct worker *w)
 	db_close(w->db);
 	reply_free(&w->reply);
 	buf_free(&w->body);
+	status_cache_fini(&w->cache);
 }
 
 /* --- connections --------------------------------------------------------- */

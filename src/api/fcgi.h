@@ -5,6 +5,7 @@
 #include <fcgiapp.h>
 
 #include "api/http.h"
+#include "api/status_cache.h"
 
 /* One thread's belongings. */
 struct worker {
@@ -14,6 +15,7 @@ struct worker {
 	int64_t db_retry;	/* monotonic ms: not before */
 	struct reply reply;
 	struct buf body;
+	struct status_cache cache;
 };
 
 /* A connection of nginx. It stays open between requests; idle ones cost no thread. */

@@ -18,10 +18,12 @@
 
 struct api;
 struct db;
+struct status_cache;
 
 struct request {
 	const struct api *api;	/* the process's configuration */
 	struct db *db;		/* this thread's connection */
+	struct status_cache *cache;	/* this thread's; NULL: none */
 	const char *method;
 	const char *target;	/* path and query, as the client sent them: what a node token is bound to */
 	const char *query;	/* after the '?'; "" when there is none */

@@ -5,6 +5,7 @@
 
 #include "api/api.h"
 #include "api/job_print.h"
+#include "api/status_cache.h"
 #include "base/jin.h"
 #include "base/util.h"
 
@@ -70,32 +71,54 @@ static int finished(const struct job_status *s)
 }
 
 /* A finished job would make its watcher wait for a rerun that may never come. */
-static void maybe_wait(struct request *req, struct reply *out, const struct ask *ask, const struct job_status *s)
+static void maybe_wait(struct request *req, struct reply *out, const struct ask *ask, int ended, int64_t rev)
 {
 	int64_t seconds = ask->wait < API_WAIT_MAX_S ? ask->wait : API_WAIT_MAX_S;
 
-	if (!req->may_wait || seconds == 0 || finished(s) || (ask->rev >= 0 && ask->rev != s->rev))
+	if (!req->may_wait || seconds == 0 || ended || (ask->rev >= 0 && ask->rev != rev))
 		return;
-	snprintf(out->wait.job_id, sizeof(out->wait.job_id), "%s", s->job_id);
-	out->wait.rev = s->rev;
+	snprintf(out->wait.job_id, sizeof(out->wait.job_id), "%s", ask->job_id);
+	out->wait.rev = rev;
 	out->wait.until_ms = util_mono_ms() + seconds * 1000;
+}
+
+/* 1: answered by a body that this thread printed for the same revision. */
+static int from_cache(struct request *req, struct reply *out, const struct ask *ask)
+{
+	const struct status_entry *e = status_cache_find(req->cache, ask->job_id);
+	int64_t rev;
+
+	if (!e || db_job_rev(req->db, ask->job_id, &rev) != 0 || rev != e->rev || buf_add(&out->body, e->body.data, e->body.len) != 0)
+		return 0;
+	maybe_wait(req, out, ask, e->finished, e->rev);
+	return 1;
+}
+
+static int from_rows(struct request *req, struct reply *out, const struct ask *ask, struct errmsg *em)
+{
+	struct job_status *s = NULL;
+	int rc;
+
+	TRY(job_load(&s, req, ask->job_id, em));
+	TRY(print(&out->body, s));
+	status_cache_keep(req->cache, s, finished(s), &out->body);
+	maybe_wait(req, out, ask, finished(s), s->rev);
+	rc = 0;
+out:
+	db_job_status_free(s);
+	return rc;
 }
 
 int job_status(struct request *req, struct reply *out, struct errmsg *em)
 {
 	struct ask ask = { .rev = -1 };
-	struct job_status *s = NULL;
 	json_t *query = NULL;
 	int rc;
 
 	TRY(jin_query(&query, table, req->query, em));
 	TRY(jin_read(&ask, table, query, "", em));
-	TRY(job_load(&s, req, ask.job_id, em));
-	TRY(print(&out->body, s));
-	maybe_wait(req, out, &ask, s);
-	rc = 0;
+	rc = from_cache(req, out, &ask) ? 0 : from_rows(req, out, &ask, em);
 out:
-	db_job_status_free(s);
 	json_decref(query);
 	return rc;
 }

@@ -93,8 +93,9 @@ static void remove_due(const struct parked *p, size_t n)
 static void *watch(void *arg)
 {
 	static struct parked copy[PARK_MAX];	/* one thread */
-	struct worker w = { .api = arg };
+	static struct worker w;		/* large: it holds a cache */
 
+	w.api = arg;
 	for (;;) {
 		size_t n = snapshot(copy);
 

@@ -68,6 +68,7 @@ struct job_status {
 	char created_at[DB_TIME_MAX], started_at[DB_TIME_MAX], ended_at[DB_TIME_MAX];
 	int64_t mission_version, epoch, rev;
 	int is_leader;
+	int derived;		/* waiting_for was derived: from more rows than those under rev */
 	double progress;	/* 0 … 1, the mean of the tasks; 1 only at SUCCESS */
 	struct task_status *task;
 	size_t task_count;

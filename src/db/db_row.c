@@ -246,6 +246,12 @@ out:
 	return rc;
 }
 
+/* Whoever has read the job at this revision reads it again. */
+static int touch(struct db *db, const struct job_row *j)
+{
+	return db_exec(db, "UPDATE job SET rev = rev + 1 WHERE id = ?", DB_ARGS(db_i(j->id)));
+}
+
 int row_save_group(struct db *db, struct job_row *j, struct group_row *g, const char *actor, const char *detail)
 {
 	char subject[80];
@@ -259,8 +265,10 @@ int row_save_group(struct db *db, struct job_row *j, struct group_row *g, const 
 				db_s(g->reservation), db_b(g->has_key ? g->key : NULL, sizeof(g->key)),
 				db_s(g->lease_owner), db_i(g->lease_gen), db_i(g->delay_ms), db_i(g->delay_ms * 1000),
 				db_i(g->id), db_s(group_state_name(g->was)))));
-	if (g->state != g->was)
+	if (g->state != g->was) {
 		TRY(row_event(db, j, subject, group_state_name(g->was), group_state_name(g->state), actor, detail));
+		TRY(touch(db, j));
+	}
 	g->was = g->state;
 	g->delay_ms = 0;
 out:
@@ -286,6 +294,7 @@ int row_save_task(struct db *db, struct job_row *j, struct task_row *t, enum tas
 				db_i(status == TASK_INIT), db_i(begins), db_i(ends), db_i(t->id),
 				db_s(task_state_name(was)))));
 	t->status = status;
+	TRY(touch(db, j));
 	if (was != status)
 		TRY(row_event(db, j, subject, task_state_name(was), task_state_name(status), actor,
 			      status == TASK_FAILED ? t->message : ""));
@@ -296,11 +305,16 @@ out:
 int row_error(struct db *db, const struct job_row *j, const char *party, const char *task, const char *code,
 	      const char *message, const char *local, int cause)
 {
-	return db_exec(db, "INSERT INTO job_error (job, epoch, cause, party, task, code, message, local) "
+	int rc;
+
+	TRY(db_exec(db, "INSERT INTO job_error (job, epoch, cause, party, task, code, message, local) "
 		       "VALUES (?, ?, ?, LEFT(?, 64), LEFT(?, 64), LEFT(?, 64), LEFT(?, 512), LEFT(?, 2048)) "
 		       "ON DUPLICATE KEY UPDATE message = VALUES(message), local = IF(VALUES(local) = '', local, VALUES(local))",
 		       DB_ARGS(db_i(j->id), db_i(j->epoch), db_i(cause), db_s(party), db_s(task), db_s(code), db_s(message),
-			       db_s(local)));
+			       db_s(local))));
+	rc = touch(db, j);
+out:
+	return rc;
 }
 
 int row_send(struct db *db, struct job_row *j, const char *kind, json_t *body)

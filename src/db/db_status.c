@@ -154,8 +154,10 @@ int db_job_status(struct db *db, struct job_status **out, const char *job_id)
 	s->progress = mean_progress(s);
 	if (strcmp(s->status, "FAILED") == 0 || strcmp(s->status, "CANCELED") == 0)
 		TRY(load_errors(db, s));
-	else if (strcmp(s->status, "SUCCESS") != 0 && !s->waiting_for[0])
+	else if (strcmp(s->status, "SUCCESS") != 0 && !s->waiting_for[0]) {
 		TRY(db_waiting(db, s->job_id, s->waiting_for, sizeof(s->waiting_for)));
+		s->derived = s->waiting_for[0] != '\0';
+	}
 	*out = s;
 	s = NULL;
 	rc = 0;

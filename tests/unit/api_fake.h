@@ -34,6 +34,7 @@ static struct {
 	int64_t rev;
 	char peer_kind[32], peer_sender[65];
 	int admit;		/* db_peer_apply calls env->admit */
+	int loads, derived;	/* statuses read so far; of the next ones: waiting_for was derived */
 } fake;
 
 #define FAKE_JOB "j_0123456789abcdef0"
@@ -165,7 +166,9 @@ int db_job_status(struct db *db, struct job_status **out, const char *job_id)
 		return fake.rc;
 	if (!fake.status || strcmp(job_id, FAKE_JOB) != 0)
 		return ERR_NOTFOUND;
+	fake.loads++;
 	s = calloc(1, sizeof(*s));
+	s->derived = fake.derived;
 	snprintf(s->job_id, sizeof(s->job_id), "%s", job_id);
 	snprintf(s->mission_name, sizeof(s->mission_name), "psi");
 	snprintf(s->status, sizeof(s->status), "%s", fake.status);

@@ -572,6 +572,62 @@ TEST(lanes)
 	CHECK(quiet(&A) && quiet(&B));
 }
 
+/* All that a status shows of a job, and its revision. */
+static int64_t visible(struct side *s, const char *id, char digest[40])
+{
+	struct db_rows *r = NULL;
+	int64_t rev = -1;
+
+	digest[0] = '\0';
+	CHECK_INT(db_query(s->db, &r, "SELECT j.rev, MD5(CONCAT_WS('|', j.status, j.epoch, j.waiting_for, j.started_at, j.ended_at, "
+			   "(SELECT GROUP_CONCAT(CONCAT_WS(',', t.status, t.attempt, t.progress, t.stage, t.started_at, t.ended_at, t.bytes_sent, "
+			   "t.bytes_received, t.rounds, t.peak_rss_bytes, t.error_code, t.error_public) ORDER BY t.id) FROM task t WHERE t.job = j.id), "
+			   "(SELECT GROUP_CONCAT(CONCAT_WS(',', e.party, e.task, e.code, e.message, e.local) ORDER BY e.cause, e.id) FROM job_error e "
+			   "WHERE e.job = j.id AND e.epoch = j.epoch), (SELECT GROUP_CONCAT(REPLACE(g.state, 'PUBLISHING', 'COMMITTED') "
+			   "ORDER BY g.idx) FROM job_group g WHERE g.job = j.id))) FROM job j WHERE j.job_id = ?", DB_ARGS(db_s(id))), 0);
+	if (db_next(r) > 0) {
+		rev = db_int(r, 0);
+		snprintf(digest, 40, "%s", db_text(r, 1));
+	}
+	db_done(r);
+	return rev;
+}
+
+/* Nothing that a user can see changes without a new revision: status?wait= and the API's cache live by it. */
+TEST(revisions)
+{
+	open_both();
+	for (unsigned seed = 1; seed <= 10 && !test_failed; seed++) {
+		char id[UTIL_JOB_ID_MAX], now[40], before[2][40] = { "", "" };
+		int64_t rev[2] = { -1, -1 };
+		struct errmsg em = { 0 };
+
+		calm();
+		rng_state = seed * 15485863;
+		world.repeat = rnd(40);
+		world.lose = rnd(30);
+		world.fail = rnd(60);
+		world.closed = rnd(100);
+		util_job_id(id);
+		CHECK_INT(submit(seed % 2 ? &A : &B, id, seed % 4 < 2 ? "party_a" : "party_b", "x", "{\"x\":1}", 0), 0);
+		for (unsigned i = 0; i < 80; i++) {
+			turn(rnd(2) ? &A : &B);
+			if (i == 50 && seed % 3 == 0)
+				(void)!db_job_kill(A.db, "party_a", id, "killer", &em);
+			for (int k = 0; k < 2; k++) {
+				int64_t is = visible(k ? &B : &A, id, now);
+
+				CHECK(is >= rev[k]);
+				CHECK(strcmp(now, before[k]) == 0 || is > rev[k]);
+				rev[k] = is;
+				memcpy(before[k], now, sizeof(now));
+			}
+		}
+		CHECK(settle(id, now));
+	}
+	calm();
+}
+
 /* The DBA's view names a publish that keeps failing at once, and a silent one after a while. */
 TEST(stuck_publish)
 {
@@ -632,4 +688,4 @@ TEST(silent_publish)
 
 DBFIX_MAIN(CASE(insert_is_idempotent), CASE(insert_with_lost_commit), CASE(calm_run), CASE(refused), CASE(kill_before_submit_arrives),
 	   CASE(order_and_senders), CASE(older_is_ignored), CASE(both_reasons), CASE(timeout_ends_both), CASE(slots), CASE(waiting_for),
-	   CASE(waiting_for_slots), CASE(replaces), CASE(folders), CASE(lanes), CASE(stuck_publish), CASE(silent_publish), CASE(storm), CASE(ports))
+	   CASE(waiting_for_slots), CASE(replaces), CASE(folders), CASE(lanes), CASE(revisions), CASE(stuck_publish), CASE(silent_publish), CASE(storm), CASE(ports))

@@ -4,6 +4,7 @@
 
 #include "api/grant.h"
 #include "base/util.h"
+#include "api/status_cache.h"
 #include "api_fake.h"
 #include "test.h"
 
@@ -297,6 +298,52 @@ TEST(database_answers)
 	CHECK_INT(out.status, 503);
 }
 
+/* A body is printed again only when the revision is another one, or the status depends on more than that. */
+TEST(status_from_cache)
+{
+	static struct status_cache cache;
+	char first[4096];
+
+	req.cache = &cache;
+	fake.status = "RUNNING";
+	fake.rev = 5;
+	fake.loads = 0;
+	snprintf(first, sizeof(first), "%s", call("GET", "/job/status?job_id=" FAKE_JOB, NULL));
+	CHECK_INT(fake.loads, 1);
+	CHECK_STR(call("GET", "/job/status?job_id=" FAKE_JOB, NULL), first);
+	CHECK_INT(fake.loads, 1);
+	call("GET", "/job/status?wait=10&job_id=" FAKE_JOB, NULL);
+	CHECK_STR(out.wait.job_id, FAKE_JOB);
+	CHECK_INT(out.wait.rev, 5);
+	CHECK_INT(fake.loads, 1);
+	fake.rev = 6;
+	CHECK_HAS(call("GET", "/job/status?job_id=" FAKE_JOB, NULL), "\"rev\": 6");
+	CHECK_INT(fake.loads, 2);
+	fake.status = "SUCCESS";
+	fake.rev = 7;
+	call("GET", "/job/status?job_id=" FAKE_JOB, NULL);
+	call("GET", "/job/status?wait=10&job_id=" FAKE_JOB, NULL);
+	CHECK_STR(out.wait.job_id, "");
+	CHECK_INT(fake.loads, 3);
+	refused("GET", "/job/status?job_id=j_00000000000000000", NULL, 404, "JOB_NOT_FOUND", "j_0");
+	fake.rc = ERR_DB;
+	refused("GET", "/job/status?job_id=" FAKE_JOB, NULL, 503, "DATABASE_AWAY", "try again");
+	fake.rc = 0;
+	/* What somebody changed by hand, without a new revision, is seen after a while. */
+	for (size_t i = 0; i < STATUS_CACHE_SLOTS; i++)
+		cache.slot[i].at_ms -= STATUS_CACHE_MS;
+	call("GET", "/job/status?job_id=" FAKE_JOB, NULL);
+	CHECK_INT(fake.loads, 4);
+	fake.derived = 1;
+	fake.rev = 8;
+	call("GET", "/job/status?job_id=" FAKE_JOB, NULL);
+	call("GET", "/job/status?job_id=" FAKE_JOB, NULL);
+	CHECK_INT(fake.loads, 6);
+	fake.derived = 0;
+	status_cache_fini(&cache);
+	req.cache = NULL;
+}
+
 TEST(status)
 {
 	const char *text;
@@ -539,5 +586,5 @@ TEST(texts)
 }
 
 TEST_MAIN(CASE(matching), CASE(routing), CASE(bodies), CASE(types), CASE(users), CASE(submits_refused), CASE(submits),
-	  CASE(same_body_same_digest), CASE(database_answers), CASE(status), CASE(kill_and_rerun), CASE(rest), CASE(health),
+	  CASE(same_body_same_digest), CASE(database_answers), CASE(status), CASE(status_from_cache), CASE(kill_and_rerun), CASE(rest), CASE(health),
 	  CASE(nodes), CASE(grants), CASE(grant_rules), CASE(texts))
