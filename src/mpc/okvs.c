@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "mpc/aes.h"
+#include "mpc/huge.h"
 #include "mpc/okvs_bin.h"
 #include "mpc/prg.h"
 
@@ -131,8 +132,8 @@ int okvs_set_new_var(struct okvs_set **out, const struct okvs_params *p, struct 
 		return ERR_NOMEM;
 	s->p = *p;
 	s->n = n;
-	s->hash = aligned_alloc(64, (n * sizeof(*s->hash) + 64) & ~UINT64_C(63));
-	s->order = malloc((n + 1) * sizeof(*s->order));
+	s->hash = huge_alloc(n * sizeof(*s->hash));
+	s->order = huge_alloc((n + 1) * sizeof(*s->order));
 	s->bins = calloc((size_t)p->bins + 1, sizeof(*s->bins));
 	if (!s->hash || !s->order || !s->bins)
 		goto out;

@@ -3,16 +3,15 @@
 #include <sodium.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <time.h>
 
 #include "mpc/aes.h"
 #include "mpc/gf128.h"
+#include "mpc/huge.h"
 #include "mpc/prg.h"
 #include "mpc/vole_psi_impl.h"
 
 #define BATCH 1024		/* items that go through all steps of a hash while they are in the first-level cache */
-#define HUGE_PAGE ((size_t)2 << 20)
 
 static const char *const names[VOLE_PSI_STAGES] = {
 	[VOLE_PSI_HASH] = "hash", [VOLE_PSI_VOLE] = "vole", [VOLE_PSI_ENCODE] = "encode",
@@ -57,18 +56,11 @@ void vole_psi_mem_free(struct vole_psi_mem *m)
 
 struct block *vole_psi_mem(struct vole_psi_mem *m, size_t n)
 {
-	size_t align = n * sizeof(struct block) < HUGE_PAGE ? 64 : HUGE_PAGE;
-	size_t size = (n * sizeof(struct block) + align) / align * align;
-
 	if (m->b && m->n >= n)
 		return m->b;
 	vole_psi_mem_free(m);
-	m->b = aligned_alloc(align, size);
-	if (!m->b)
-		return NULL;
-	m->n = size / sizeof(struct block);
-	if (align == HUGE_PAGE)
-		(void)madvise(m->b, size, MADV_HUGEPAGE);
+	m->b = huge_alloc(n * sizeof(*m->b));
+	m->n = m->b ? n : 0;
 	return m->b;
 }
 
