@@ -190,6 +190,7 @@ int bench_psi(int argc, char **argv, json_t *out, struct errmsg *em)
 	if (rc)
 		return rc;
 	json_object_set_new(out, "protocol", json_string(psi_protocol_name((enum psi_protocol)t.report[0].value[RAN])));
+	json_object_set_new(out, "bytes_total", json_integer((json_int_t)(t.report[0].sent + t.report[1].sent)));
 	json_object_set_new(out, "receiver", json_string(bench_opt(argc, argv, "receiver", "both")));
 	if (set.protocol == PSI_ECDH)
 		add_ratio(out, &t);
