@@ -31,21 +31,22 @@ static void ferret_close(void *impl)
 
 /* --- set-up: the bootstrap's phases, its correlations, the first instances ---- */
 
-/* Runs f over all batches of the bootstrap's correlations. */
+/* Runs f over the batches of the bootstrap's correlations; flushed one by one, so that the parties work abreast. */
 static int boot_batches(struct ot_ferret *o, int (*f)(void *impl, struct block *x, size_t count))
 {
-	size_t room, n, left;
+	size_t room, batches;
 	struct block *base = ferret_base(o->lpn, &room);
 	int rc = 0;
 
 	BOOT->facts(o->boot, &o->facts);
-	left = ((size_t)lpn_base(lpn_params(BOOT_SET)) + o->facts.batch - 1) / o->facts.batch;
-	if (left * o->facts.batch > room)
+	batches = ((size_t)lpn_base(lpn_params(BOOT_SET)) + o->facts.batch - 1) / o->facts.batch;
+	if (batches * o->facts.batch > room)
 		return ERR_INTERNAL;
-	for (; left && !rc; left -= n) {
-		n = left < o->facts.at_once ? left : o->facts.at_once;
-		rc = f(o->boot, base, n);
-		base += n * o->facts.batch;
+	for (; batches && !rc; batches--) {
+		rc = f(o->boot, base, 1);
+		base += o->facts.batch;
+		if (!rc)
+			rc = chan_flush(o->conf.chan);
 	}
 	return rc;
 }
