@@ -23,8 +23,8 @@
  * the trees: AES_session({ 0, HASH_FERRET }), group g of instance i has number i 2^32 + g.
  * `session` is the block of the bootstrap's base OTs; correlations start out of
  * SoftSpoken (ot_softspoken.h) for one instance of b10, which starts b11. b12 and
- * b13 send half as much for each COT and read larger tables: 20 and 60 % slower;
- * `auto` would only gain from them below some 30 Mbit/s, so nothing picks them yet.
+ * b13 send a half and a third for each COT and read larger tables: 6 and 45 % slower.
+ * Only links below some 30 Mbit/s would gain from them, so nothing picks them yet.
  *
  * This is the part behind the bootstrap. Everything in it is deterministic.
  */
