@@ -90,20 +90,22 @@ int csv_row_part(const struct csv *c, uint64_t row, size_t n, struct csv_field *
 
 int csv_field_text(const struct csv_field *f, struct buf *b)
 {
-	const char *p = f->data, *end = p + f->len;
+	char *out;
+	int rc;
 
-	while (f->quoted) {
-		const char *q = memchr(p, '"', (size_t)(end - p));
-		int rc;
-
-		if (!q)
-			break;
-		rc = buf_add(b, p, (size_t)(q - p) + 1);
-		if (rc)
-			return rc;
-		p = q + 2 < end ? q + 2 : end;
+	if (!f->quoted || !f->len || !memchr(f->data, '"', f->len))
+		return buf_add(b, f->data, f->len);
+	rc = buf_reserve(b, f->len);
+	if (rc)
+		return rc;
+	out = b->data + b->len;
+	for (size_t i = 0; i < f->len; i++) {
+		*out++ = f->data[i];
+		i += f->data[i] == '"';	/* the other half of the pair */
 	}
-	return buf_add(b, p, (size_t)(end - p));
+	*out = '\0';
+	b->len = (size_t)(out - b->data);
+	return 0;
 }
 
 void csv_raw_header(const struct csv *c, const char **data, size_t *len)

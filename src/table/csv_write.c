@@ -8,6 +8,8 @@
 #include "table/csv.h"
 
 #define BUFFER (1 << 18)
+#define SPECIAL 1
+#define DOUBLED 2
 
 struct csv_writer {
 	int fd;
@@ -15,7 +17,7 @@ struct csv_writer {
 	int empty;	/* all of them empty so far */
 	int first;	/* nothing was written yet: a BOM here would be eaten by readers */
 	char delimiter;
-	uint8_t special[256];	/* 1 for what makes quotes necessary */
+	uint8_t special[256];	/* SPECIAL for what makes quotes necessary, DOUBLED for a quote */
 	size_t used;
 	char data[BUFFER];
 };
@@ -33,7 +35,8 @@ int csv_writer_open(struct csv_writer **out, const char *path, char delimiter)
 	}
 	w->delimiter = delimiter ? delimiter : ',';
 	memset(w->special, 0, sizeof(w->special));
-	w->special['"'] = w->special['\n'] = w->special['\r'] = w->special[(uint8_t)w->delimiter] = 1;
+	w->special['\n'] = w->special['\r'] = w->special[(uint8_t)w->delimiter] = SPECIAL;
+	w->special['"'] = SPECIAL | DOUBLED;
 	w->fields = 0;
 	w->empty = 1;
 	w->first = 1;
@@ -72,16 +75,17 @@ static int would_lose_mark(const struct csv_writer *w, const char *data, size_t 
 	return w->first && len >= 3 && memcmp(data, "\xef\xbb\xbf", 3) == 0;
 }
 
+/* 0: not; else what is in the text. */
 static int must_quote(const struct csv_writer *w, const char *data, size_t len)
 {
-	uint8_t any = 0;
+	int any = 0;
 
 	for (size_t i = 0; i < len; i++)
 		any |= w->special[(uint8_t)data[i]];
-	return any || would_lose_mark(w, data, len);
+	return any | (would_lose_mark(w, data, len) ? SPECIAL : 0);
 }
 
-static int put_quoted(struct csv_writer *w, const char *data, size_t len)
+static int put_quoted(struct csv_writer *w, const char *data, size_t len, int doubled)
 {
 	int rc;
 
@@ -90,9 +94,14 @@ static int put_quoted(struct csv_writer *w, const char *data, size_t len)
 		char *p = w->data + w->used;
 
 		*p++ = '"';
-		for (size_t i = 0; i < len; i++) {
-			if ((*p++ = data[i]) == '"')
-				*p++ = '"';
+		if (!doubled) {
+			memcpy(p, data, len);
+			p += len;
+		}
+		for (size_t i = 0; doubled && i < len; i++) {
+			*p++ = data[i];
+			*p = '"';
+			p += data[i] == '"';
 		}
 		*p++ = '"';
 		w->used = (size_t)(p - w->data);
@@ -132,7 +141,7 @@ int csv_write_field(struct csv_writer *w, const char *data, size_t len)
 	}
 	if (rc)
 		return rc;
-	return quote ? put_quoted(w, data, len) : put(w, data, len);
+	return quote ? put_quoted(w, data, len, quote & DOUBLED) : put(w, data, len);
 }
 
 int csv_write_end(struct csv_writer *w)
