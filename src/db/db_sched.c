@@ -30,12 +30,16 @@ int db_sched_register(struct db *db, const struct sched_who *w, int64_t slots, s
 		return errmsg_set(em, ERR_CONFLICT, "WRONG_DATABASE", "this database belongs to party %s, not to %s (PARTY, PLATFORM_DB_URI)",
 				  party, w->self);
 	snprintf(number, sizeof(number), "%lld", (long long)slots);
-	TRY(db_exec(db, "INSERT INTO setting (name, value) VALUES ('slots', ?) ON DUPLICATE KEY UPDATE value = VALUES(value)",
-		    DB_ARGS(db_s(number))));
-	rc = db_exec(db, "INSERT INTO scheduler (id) VALUES (?) ON DUPLICATE KEY UPDATE beat = beat + 1, "
-		     "started_at = UTC_TIMESTAMP(6), seen_at = UTC_TIMESTAMP(6)", DB_ARGS(db_s(w->id)));
+	rc = db_exec(db, "INSERT INTO setting (name, value) VALUES ('slots', ?) ON DUPLICATE KEY UPDATE value = VALUES(value)",
+		     DB_ARGS(db_s(number)));
 out:
 	return rc;
+}
+
+int db_sched_up(struct db *db, const struct sched_who *w)
+{
+	return db_exec(db, "INSERT INTO scheduler (id) VALUES (?) ON DUPLICATE KEY UPDATE beat = beat + 1, "
+		       "started_at = UTC_TIMESTAMP(6), seen_at = UTC_TIMESTAMP(6)", DB_ARGS(db_s(w->id)));
 }
 
 int db_sched_beat(struct db *db, const struct sched_who *w)

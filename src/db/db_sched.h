@@ -17,8 +17,10 @@ struct sched_who {
 	const char *self;	/* the party */
 };
 
-/* Checks that the database belongs to this party (a fresh one is taken), stores the number of slots, registers. */
+/* Checks that the database belongs to this party (a fresh one is taken), stores the number of slots. */
 int db_sched_register(struct db *db, const struct sched_who *w, int64_t slots, struct errmsg *em) PET_MUST_USE;
+/* This instance is there, from now on: the missions are stored, jobs may come (/readyz looks at its row). */
+int db_sched_up(struct db *db, const struct sched_who *w) PET_MUST_USE;
 /* The heartbeat: own row and every lease of this instance. */
 int db_sched_beat(struct db *db, const struct sched_who *w) PET_MUST_USE;
 /* Housekeeping: expired slots, old jti rows. */

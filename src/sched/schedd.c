@@ -131,6 +131,7 @@ int main(int argc, char **argv)
 	TRY(db_sched_register(db, &sched.who, sched.conf.slots, &em));
 	TRY(slot_scheme_set(db, sched.conf.scheme, sched.conf.port_low, sched.conf.port_high));
 	TRY(sched_missions(&sched, db));
+	TRY(db_sched_up(db, &sched.who));
 	rc = serve(&sched, db);
 out:
 	if (rc && em.local[0])

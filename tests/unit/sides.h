@@ -51,6 +51,7 @@ static void side_open(struct side *s, struct side *other, const char *name, cons
 	for (unsigned i = 0; i < PET_ARRAY_SIZE(s->old); i++)
 		s->old[i].body = NULL;
 	CHECK_INT(db_sched_register(s->db, &s->who, 2, &em), 0);
+	CHECK_INT(db_sched_up(s->db, &s->who), 0);
 	CHECK_INT(db_exec(s->db, "INSERT IGNORE INTO mission (id, name, version, digest, dag, params) VALUES "
 			  "(1, 'pair', 1, REPEAT('d', 32), '{}', '{}')", DB_NOARGS), 0);
 }
