@@ -6,6 +6,7 @@
  */
 #define _GNU_SOURCE 1
 #include <ctype.h>
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
@@ -17,6 +18,7 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/un.h>
@@ -271,6 +273,38 @@ static int run(const struct spawn *sp, struct gateway *g, const char *name, int 
 	else
 		*life = ends[1];
 	return rc;
+}
+
+/* 1 when the socket's owner is gone. A gateway that starts is waited for by this one thread, so it is not met half-way. */
+static int nobody_listens(const char *folder, const char *name)
+{
+	struct sockaddr_un sa = { .sun_family = AF_UNIX };
+	int fd, refused;
+
+	if (snprintf(sa.sun_path, sizeof(sa.sun_path), "%s/%s", folder, name) >= (int)sizeof(sa.sun_path))
+		return 0;
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	refused = fd >= 0 && connect(fd, (struct sockaddr *)&sa, sizeof(sa)) != 0 && errno == ECONNREFUSED;
+	if (fd >= 0)
+		close(fd);
+	return refused;
+}
+
+/* A gateway removes its socket at its end, unless it was killed. */
+void gateway_sweep(const struct spawn *sp)
+{
+	char path[PATH_MAX];
+	struct dirent *e;
+	struct stat st;
+	DIR *d;
+
+	snprintf(path, sizeof(path), "%.*s/g", PATH_MAX - 16, sp->run_path);
+	d = opendir(path);
+	while (d && (e = readdir(d)))
+		if (fstatat(dirfd(d), e->d_name, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISSOCK(st.st_mode) && nobody_listens(path, e->d_name))
+			unlinkat(dirfd(d), e->d_name, 0);
+	if (d)
+		closedir(d);
 }
 
 int gateway_start(struct spawn *sp, const json_t *request, json_t *doc, const char *name, int *life, struct errmsg *em)

@@ -77,6 +77,8 @@ int task_named(const json_t *request, const char **name, struct errmsg *em) PET_
  */
 int gateway_start(struct spawn *sp, const json_t *request, json_t *doc, const char *name, int *life,
 		  struct errmsg *em) PET_MUST_USE;
+/* Removes sockets of gateways that were killed. */
+void gateway_sweep(const struct spawn *sp);
 
 /* launch.c: in the forked child; returns only on failure, after telling the parent why. */
 void launch_child(const struct launch *l);

@@ -274,6 +274,7 @@ int spawn_list(struct spawn *sp, const json_t *request, json_t *answer, struct e
 	int rc = list_folder(sp->tasks, set);
 
 	(void)request;
+	gateway_sweep(sp);
 	/* staging folders whose control folder is gone are orphans that must be found too */
 	if (rc == 0)
 		rc = list_folder(sp->private_dir, set);

@@ -30,11 +30,11 @@ for home in "$A" "$B"; do grant_at "$home" psi '*'; grant_at "$home" pair '*'; d
 # --- both directions ---------------------------------------------------------
 for home in "$A" "$B"; do
   name=$(home_get "$home" party)
-  job=$(submit "$home" "$psi_request")
+  job=$(submit "$home" "${psi_request//res.csv/res_$name.csv}")
   is "$(wait_end "$A" "$job")" SUCCESS "PSI submitted at $name succeeds"
   is "$(wait_end "$B" "$job" 20)" SUCCESS "at both parties"
-  is "$(cat "$A/data/res.csv")" "$(printf 'id,v\n10,ten\n7,"seven, quoted"')" "with A's rows"
-  is "$(tr -d '\r' <"$B/data/res.csv")" "$(printf 'w,id\nx,10\nz,7')" "and B's"
+  is "$(cat "$A/data/res_$name.csv")" "$(printf 'id,v\n10,ten\n7,"seven, quoted"')" "with A's rows"
+  is "$(tr -d '\r' <"$B/data/res_$name.csv")" "$(printf 'w,id\nx,10\nz,7')" "and B's"
   is "$(until_gateways 0)" 0 "its gateways have ended"
 done
 
@@ -57,6 +57,16 @@ job=$(submit "$A" "$(pair_request '"crash":11' "$slow" ',"max_retries":0')")
 is "$(wait_end "$A" "$job")" FAILED "an operator crashes"
 is "$(until_gateways 0)" 0 "and no gateway stays"
 is "$(find "$dir/ra/g" "$dir/rb/g" -type s | wc -l)" 0 "nor a socket"
+job=$(submit "$A" "$(pair_request "$slow" "$slow" ',"max_retries":0')")
+is "$(until_gateways 2)" 2 "a job whose gateways are killed"
+for ((i = 0; i < 100; i++)); do [ "$(find "$dir/ra/g" "$dir/rb/g" -type s | wc -l)" = 2 ] && break; sleep 0.1; done
+pgrep -u "$(id -u)" -f "pet-netd --tas[k] .*--socket $dir/r" | while read -r pid; do kill -9 "$pid"; done
+sockets=$(find "$dir/ra/g" "$dir/rb/g" -type s | wc -l)
+api "$A" /job/kill "{\"job_id\":\"$job\"}" >/dev/null
+is "$(wait_end "$A" "$job" 90 >/dev/null; wait_end "$B" "$job" 20 >/dev/null; until_gateways 0)" 0 "ends"
+for home in "$A" "$B"; do proc_end "$home" schedd; home_up "$home" schedd; done	# the sweep is the first thing that a scheduler does
+for ((i = 0; i < 100; i++)); do [ "$(find "$dir/ra/g" "$dir/rb/g" -type s | wc -l)" = 0 ] && break; sleep 0.1; done
+is "$sockets $(find "$dir/ra/g" "$dir/rb/g" -type s | wc -l)" "2 0" "the two sockets that they leave are swept away"
 
 # --- a port that another program holds -----------------------------------------
 hold_next() { # the port that comes next at A, until $holder is ended
