@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 
+#include "mpc/ot_auto.h"
 #include "mpc/ot_backend.h"
 
 struct ot {
@@ -47,7 +48,7 @@ int ot_new(struct ot **out, struct chan *c, enum ot_role role, enum ot_kind kind
 	struct ot *o;
 
 	*out = NULL;
-	if ((unsigned)kind >= PET_ARRAY_SIZE(kinds) || !kinds[kind].backend)
+	if ((unsigned)kind >= PET_ARRAY_SIZE(kinds) || (kind != OT_AUTO && !kinds[kind].backend))
 		return ERR_INPUT;
 	o = calloc(1, sizeof(*o));
 	if (!o)
@@ -182,6 +183,25 @@ static int setup_done(struct ot *o)
 	return 0;
 }
 
+/* OT_AUTO becomes a kind: one measurement for both directions. */
+static int agree(struct pair p)
+{
+	struct ot *any = p.s ? p.s : p.r;
+	struct ot_auto a = { (uint64_t)any->threads, 0, 0, { p.s ? p.s->expect : UINT64_MAX, p.r ? p.r->expect : UINT64_MAX } };
+	int rc;
+
+	if (!(p.s && p.s->kind == OT_AUTO) && !(p.r && p.r->kind == OT_AUTO))
+		return 0;
+	rc = ot_auto_measure(&a, any->chan);
+	if (rc)
+		return rc;
+	if (p.s && p.s->kind == OT_AUTO)
+		p.s->kind = ot_auto_choice(&a, a.expect[0]);
+	if (p.r && p.r->kind == OT_AUTO)
+		p.r->kind = ot_auto_choice(&a, a.expect[1]);
+	return 0;
+}
+
 static int setup(struct pair p)
 {
 	const struct pair all = p;
@@ -195,6 +215,7 @@ static int setup(struct pair p)
 		p.r = both[1] = NULL;
 	if (rc || (!p.s && !p.r))
 		return rc;
+	TRY(agree(p));
 	for (int i = 0; i < 2; i++) {
 		if (!both[i])
 			continue;

@@ -14,7 +14,7 @@
 #define PIECE ((size_t)1 << 16)
 #define EVERY 4093		/* a prime: the sample meets every place in a chunk */
 
-enum { SETUP_SECONDS };		/* of struct bench_report's value[] */
+enum { SETUP_SECONDS, KIND };		/* of struct bench_report's value[] */
 
 struct job {
 	uint64_t n;
@@ -89,6 +89,7 @@ static int run(struct bench_side *s, struct errmsg *em)
 
 	TRY(ot_setup(p->ot));
 	s->value[SETUP_SECONDS] = bench_wall() - start;
+	s->value[KIND] = ot_kind(p->ot);
 	for (uint64_t at = 0; at < j->n; at += PIECE) {
 		size_t n = j->n - at < PIECE ? (size_t)(j->n - at) : PIECE;
 
@@ -175,7 +176,7 @@ static int bench_ot(int random, int argc, char **argv, json_t *out, struct errms
 	TRY(parse_kind(bench_opt(argc, argv, "kind", "softspoken4"), &j.kind, em));
 	t.n = j.n;
 	TRY(bench_two(&t, argc, argv, out, em));
-	json_object_set_new(out, "kind", json_string(ot_kind_name(j.kind)));
+	json_object_set_new(out, "kind", json_string(ot_kind_name((enum ot_kind)t.report[0].value[KIND])));
 	json_object_set_new(out, "setup_seconds", json_real(t.report[0].value[SETUP_SECONDS]));
 	rc = 0;
 out:

@@ -206,6 +206,20 @@ TEST(both_directions_bulk)
 	plan_free(&p);
 }
 
+/* The kind is found at set-up, the same at both parties, for one direction and for two. */
+TEST(automatic_kind)
+{
+	for (int both = 0; both < 2; both++) {
+		struct plan p = { .kind = OT_AUTO, .threads = 1, .both = both, .calls = 2, .n = { { 100, 5000 }, { 7, 4097 } } };
+
+		plan_run(&p);
+		check_cot(&p, 0);
+		if (both)
+			check_cot(&p, 1);
+		plan_free(&p);
+	}
+}
+
 TEST(threads_change_nothing)
 {
 	struct plan p[2];
@@ -387,5 +401,5 @@ TEST(wrong_use)
 }
 
 TEST_MAIN(CASE(every_kind_and_level), CASE(sizes_at_boundaries), CASE(exhaust_and_refill), CASE(both_directions),
-	  CASE(both_directions_bulk), CASE(threads_change_nothing), CASE(wire_digests), CASE(points_that_are_none),
+	  CASE(both_directions_bulk), CASE(automatic_kind), CASE(threads_change_nothing), CASE(wire_digests), CASE(points_that_are_none),
 	  CASE(points_that_cancel), CASE(truncated_peer), CASE(wrong_use))
