@@ -23,7 +23,7 @@ void vole_lpn_recv(const struct vole_lpn *l, uint64_t first, struct block *a, st
 }
 
 #define TEST_K 64
-#define TEST_ROWS 71	/* a whole group and a ragged one */
+#define TEST_ROWS 7	/* ragged at every level; the portable side of more would take a millisecond */
 
 int vole_lpn_selftest(enum cpu_level level)
 {

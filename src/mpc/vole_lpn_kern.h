@@ -95,25 +95,56 @@ static void vole_kern_send(const struct vole_lpn *l, uint64_t first, struct bloc
 }
 
 #if VEC_BLOCKS == 2
-/* A row at a time: both lanes take the same coefficient, one load brings a and c. */
+#define VOLE_AHEAD 4	/* rows between fetching a row's places and using them */
+
+/*
+ * Row i's places into the first cache: they lie anywhere in the seed, which is
+ * larger. always_inline, since GCC takes a function that only prefetches for
+ * one without effect and drops the call.
+ */
+static inline __attribute__((always_inline)) void vole_kern_fetch(const struct vole_rows *r, size_t i,
+								  const struct block *ac0)
+{
+	const uint32_t *idx = vole_kern_idx(r, i);
+
+#pragma GCC unroll 10
+	for (size_t j = 0; j < VOLE_LPN_WEIGHT; j++)
+		__builtin_prefetch(ac0 + 2 * (size_t)idx[j]);
+}
+
+/*
+ * A row at a time: one load brings a and c, both lanes take the same
+ * coefficient. Karatsuba: here, where products and not shuffles are short of
+ * ports, three products are faster than four (36 ns a row instead of 39).
+ */
 static inline vec vole_kern_pair(const struct vole_rows *r, size_t i, const struct block *ac0)
 {
 	const uint32_t *idx = vole_kern_idx(r, i);
 	struct gf_acc acc = gf_acc_zero();
 
-	for (size_t j = 1; j < VOLE_LPN_WEIGHT; j++)
-		gf_acc_mul(&acc, vec_load(ac0 + 2 * (size_t)idx[j]), vec_set1(*vole_kern_coef(r, i, j)));
+#pragma GCC unroll 9
+	for (size_t j = 1; j < VOLE_LPN_WEIGHT; j++) {
+		vec x = vec_load(ac0 + 2 * (size_t)idx[j]), f = vec_set1(*vole_kern_coef(r, i, j));
+
+		acc.lo = vec_xor(acc.lo, vec_clmul00(x, f));
+		acc.hi = vec_xor(acc.hi, vec_clmul11(x, f));
+		acc.mid = vec_xor(acc.mid, vec_clmul00(vec_xor(x, vec_swap(x)), vec_xor(f, vec_swap(f))));
+	}
+	acc.mid = vec_xor(acc.mid, vec_xor(acc.lo, acc.hi));
 	return vec_xor(gf_reduce(acc), vec_load(ac0 + 2 * (size_t)idx[0]));
 }
 
 static inline void vole_kern_both(const struct vole_rows *r, struct block *a, struct block *c, size_t m,
 				  const struct block *ac0)
 {
+	for (size_t i = 0; i < VOLE_AHEAD; i++)
+		vole_kern_fetch(r, i, ac0);
 	for (size_t i = 0; i < m; i++) {
-		vec v = vole_kern_pair(r, i, ac0);
 		struct block x[2];
 
-		vec_store(x, v);
+		if (i + VOLE_AHEAD < VOLE_LPN_GROUP)
+			vole_kern_fetch(r, i + VOLE_AHEAD, ac0);
+		vec_store(x, vole_kern_pair(r, i, ac0));
 		a[i] = block_xor(a[i], x[0]);
 		c[i] = block_xor(c[i], x[1]);
 	}
