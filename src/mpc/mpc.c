@@ -460,6 +460,9 @@ int mpc_split(struct mpc *m, size_t n, size_t align, mpc_fn *fn, void *arg)
 		size_t begin = (size_t)i * step;
 
 		rc[i] = fn(m->lane[i], begin, n - begin < step ? n : begin + step, arg);
+		/* The other party's lane may need what this one sent last, while its own waits for the others here. */
+		if (rc[i] == 0)
+			rc[i] = chan_flush(m->lane[i]->chan);
 	}
 	m->lanes = lanes;
 	for (int i = 0; i < used; i++) {
