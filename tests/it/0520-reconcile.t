@@ -24,9 +24,9 @@ for home in "$A" "$B"; do
   name=$(home_get "$home" party)
   job=$(submit "$A" "$(pair '' '')")
   is "$(wait_end "$A" "$job")$(wait_end "$B" "$job")" SUCCESSSUCCESS "a job is done at both"
-  sql_at "$home" "UPDATE job SET status = 'RUNNING', ended_at = NULL WHERE job_id = '$job'"
+  sql_at "$home" "UPDATE job SET status = 'RUNNING', ended_at = NULL, rev = rev + 1 WHERE job_id = '$job'"
   is "$(wait_end "$home" "$job" 30)" SUCCESS "set back to RUNNING at $name, it is taken over again"
-  sql_at "$home" "UPDATE job j JOIN job_group g ON g.job = j.id JOIN task t ON t.job = j.id SET j.status = 'RUNNING', j.ended_at = NULL, g.state = 'PREPARED', g.lease_owner = NULL, t.status = 'PREPARED' WHERE j.job_id = '$job'"
+  sql_at "$home" "UPDATE job j JOIN job_group g ON g.job = j.id JOIN task t ON t.job = j.id SET j.status = 'RUNNING', j.ended_at = NULL, j.rev = j.rev + 1, g.state = 'PREPARED', g.lease_owner = NULL, t.status = 'PREPARED' WHERE j.job_id = '$job'"
   is "$(wait_end "$home" "$job" 30)" SUCCESS "set back to before the commit at $name, too"
   is "$(sql_at "$home" "SELECT COUNT(*) > 0 FROM v_timeline WHERE job_id = '$job' AND to_state = 'reconcile'")" 1 "and an event says so"
 done
@@ -102,7 +102,7 @@ staged() { # [MAIN]: a job of party_a whose result is staged there, and cannot b
   wait_end "$B" "$job" 30
 }
 older() { # party_a's database, as a backup from before the last group's start has it
-  sql_at "$A" "UPDATE job j JOIN job_group g ON g.job = j.id JOIN task t ON t.job_group = g.id SET j.status = 'RUNNING', j.ended_at = NULL, g.state = 'WAITING', g.lease_owner = NULL, t.status = 'INIT', t.result = NULL, t.outputs = NULL WHERE j.job_id = '$job' AND g.idx = 2;
+  sql_at "$A" "UPDATE job j JOIN job_group g ON g.job = j.id JOIN task t ON t.job_group = g.id SET j.status = 'RUNNING', j.ended_at = NULL, j.rev = j.rev + 1, g.state = 'WAITING', g.lease_owner = NULL, t.status = 'INIT', t.result = NULL, t.outputs = NULL WHERE j.job_id = '$job' AND g.idx = 2;
     DELETE FROM output WHERE job_id = '$job'"
 }
 for main in party_a party_b; do
