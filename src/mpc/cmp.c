@@ -5,7 +5,9 @@
 #include "mpc/bool.h"
 #include "mpc/leaf.h"
 
-#define DIGITS_MAX 16
+typedef unsigned __int128 u128;
+
+#define DIGITS_MAX LEAF_DIGITS_MAX
 #define ODD UINT64_C(0x55555555)	/* the "less" bit of all 16 entries of 2 bits */
 
 /* Entry i of a digit's table: bit 0 "less", bit 1 "equal". */
@@ -30,16 +32,18 @@ static uint64_t table_equal(unsigned x)
 struct digits {
 	size_t n, words;
 	unsigned digits, width;
-	const uint64_t *value;
+	const uint64_t *value;		/* word k of element i at value[k * n + i] */
 	uint64_t *plane[2];		/* less (or equal when width is 1), equal */
 };
 
 /* Elements of the step from `at`. */
-static size_t left(size_t at, size_t end)
+static size_t left(const struct digits *g, size_t at, size_t end)
 {
+	size_t step = leaf_step(g->digits);
+
 	if (at >= end)
 		return 0;
-	return end - at < LEAF_STEP ? end - at : LEAF_STEP;
+	return end - at < step ? end - at : step;
 }
 
 static struct leaf part(const struct digits *g, int sender, size_t begin, size_t end, size_t at)
@@ -47,8 +51,8 @@ static struct leaf part(const struct digits *g, int sender, size_t begin, size_t
 	size_t from = begin + at;
 	struct leaf l = {
 		.sender = sender, .digits = g->digits, .width = g->width,
-		.n = left(from, end),
-		.value = g->value + from, .stride = g->words,
+		.n = left(g, from, end),
+		.value = g->value + from, .value_stride = g->n, .stride = g->words,
 	};
 
 	if (g->width == 1)
@@ -66,18 +70,18 @@ static int run_digits(struct mpc *m, const struct digits *g)
 	struct arena *a = mpc_arena(m);
 	struct arena_mark mark = arena_mark(a);
 	int me = mpc_party(m), turn = 0, rc = ERR_NOMEM;
-	size_t half = g->n / 2 / 64 * 64;
+	size_t half = g->n / 2 / 64 * 64, step = leaf_step(g->digits);
 	size_t begin[2] = { 0, half }, end[2] = { half, g->n };
 	struct leaf asked, before = { 0 }, other;
 	uint8_t *pad[2];
 
-	pad[0] = arena_take(a, LEAF_STEP, DIGITS_MAX);
-	pad[1] = arena_take(a, LEAF_STEP, DIGITS_MAX);
+	pad[0] = arena_take(a, step, g->digits);
+	pad[1] = arena_take(a, step, g->digits);
 	if (!pad[0] || !pad[1])
 		goto out;
 	rc = 0;
-	for (size_t at = 0; at < g->n - half; at += LEAF_STEP, turn ^= 1) {
-		size_t in = left(begin[1 - me] + at, end[1 - me]), send = left(begin[me] + at, end[me]);
+	for (size_t at = 0; at < g->n - half; at += step, turn ^= 1) {
+		size_t in = left(g, begin[1 - me] + at, end[1 - me]), send = left(g, begin[me] + at, end[me]);
 		size_t per = 4 * g->digits;
 
 		if (!mpc_reserved(m, send * per, in * per)) {
@@ -203,18 +207,28 @@ out:
 struct job {
 	struct bvec *out;
 	const struct avec *x;
-	/* What this party puts into the digits. */
-	uint64_t (*value)(uint64_t share, unsigned bits, int party);
+	/* What this party puts into the digits; the low `bits` bits count. */
+	u128 (*value)(u128 share, unsigned bits, int party);
 	unsigned bits, width;		/* of the comparison */
 	enum mpc_opcode op;
 };
+
+static u128 mask(unsigned bits)
+{
+	return bits >= 128 ? ~(u128)0 : ((u128)1 << bits) - 1;
+}
+
+static u128 share(const struct avec *x, size_t i)
+{
+	return avec_words(x) == 2 ? (u128)x->v[2 * i + 1] << 64 | x->v[2 * i] : x->v[i];
+}
 
 static int lane(struct mpc *m, size_t begin, size_t end, void *arg)
 {
 	const struct job *j = arg;
 	struct arena_mark mark = arena_mark(mpc_arena(m));
 	size_t chunk = mpc_chunk(m);
-	uint64_t *value = arena_take(mpc_arena(m), chunk, sizeof(*value));
+	uint64_t *value = arena_take(mpc_arena(m), 2 * chunk, sizeof(*value));
 	int rc = ERR_NOMEM;
 
 	if (!value)
@@ -223,8 +237,12 @@ static int lane(struct mpc *m, size_t begin, size_t end, void *arg)
 	for (size_t at = begin; at < end; at += chunk) {
 		size_t n = end - at < chunk ? end - at : chunk;
 
-		for (size_t i = 0; i < n; i++)
-			value[i] = j->value(j->x->v[at + i], j->bits, mpc_party(m)) & bits_mask(j->bits);
+		for (size_t i = 0; i < n; i++) {
+			u128 v = j->value(share(j->x, at + i), j->bits, mpc_party(m)) & mask(j->bits);
+
+			value[i] = (uint64_t)v;
+			value[n + i] = (uint64_t)(v >> 64);
+		}
 		TRY(run_chunk(m, j->out->w + at / 64, value, n, j->bits, j->width));
 	}
 out:
@@ -232,7 +250,7 @@ out:
 	return rc;
 }
 
-static uint64_t value_own(uint64_t v, unsigned bits, int party)
+static u128 value_own(u128 v, unsigned bits, int party)
 {
 	(void)bits;
 	(void)party;
@@ -240,13 +258,13 @@ static uint64_t value_own(uint64_t v, unsigned bits, int party)
 }
 
 /* The low parts carry into the sign when 2^l - 1 - x0 < x1. */
-static uint64_t value_carry(uint64_t v, unsigned bits, int party)
+static u128 value_carry(u128 v, unsigned bits, int party)
 {
-	return party == 0 ? bits_mask(bits) - (v & bits_mask(bits)) : v;
+	return party == 0 ? mask(bits) - (v & mask(bits)) : v;
 }
 
 /* x0 + x1 = 0 when x0 equals -x1. */
-static uint64_t value_zero(uint64_t v, unsigned bits, int party)
+static u128 value_zero(u128 v, unsigned bits, int party)
 {
 	(void)bits;
 	return party == 0 ? v : -v;
@@ -256,7 +274,7 @@ static int run(struct mpc *m, struct job *j)
 {
 	int rc;
 
-	if (j->out->n != j->x->n || j->x->bits > 64)
+	if (j->out->n != j->x->n)
 		return ERR_INPUT;
 	rc = mpc_split(m, j->x->n, 64, lane, j);
 	bvec_trim(j->out);
@@ -272,11 +290,16 @@ int mpc_mill(struct mpc *m, struct bvec *out, const struct avec *v)
 
 int mpc_ltz(struct mpc *m, struct bvec *out, const struct avec *x)
 {
-	struct job j = { .out = out, .x = x, .value = value_carry, .bits = x->bits - 1u, .width = 2, .op = MPC_OP_MILL };
-	int rc = run(m, &j);
+	return mpc_ltz_low(m, out, x, x->bits);
+}
+
+int mpc_ltz_low(struct mpc *m, struct bvec *out, const struct avec *x, unsigned bits)
+{
+	struct job j = { .out = out, .x = x, .value = value_carry, .bits = bits - 1, .width = 2, .op = MPC_OP_MILL };
+	int rc = bits < 1 || bits > x->bits ? ERR_INPUT : run(m, &j);
 
 	for (size_t i = 0; rc == 0 && i < x->n; i++)
-		out->w[i / 64] ^= (x->v[i] >> (x->bits - 1) & 1) << (i % 64);
+		out->w[i / 64] ^= (uint64_t)(share(x, i) >> (bits - 1) & 1) << (i % 64);
 	return rc;
 }
 

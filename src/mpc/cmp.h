@@ -12,7 +12,7 @@
  *	mpc_eqz		4q + 2(q-1) COTs, 19q + 4(q-1) bits, q over all bits
  *
  * beside the bytes of the COTs; 2 + ceil(log2 q) flights. Nothing is opened.
- * Rings of up to 64 bits; pass the smallest that holds the values.
+ * Rings of up to 64 bits, or 128; pass the smallest that holds the values.
  */
 #ifndef PET_MPC_CMP_H
 #define PET_MPC_CMP_H
@@ -24,6 +24,8 @@
 int mpc_mill(struct mpc *m, struct bvec *out, const struct avec *v) PET_MUST_USE;
 /* out[i] = x[i] < 0. */
 int mpc_ltz(struct mpc *m, struct bvec *out, const struct avec *x) PET_MUST_USE;
+/* The sign of x mod 2^bits, bits at most x->bits: cheaper for small values. */
+int mpc_ltz_low(struct mpc *m, struct bvec *out, const struct avec *x, unsigned bits) PET_MUST_USE;
 /* out[i] = x[i] < y[i], signed; right as long as x - y does not overflow the ring. */
 int mpc_lt(struct mpc *m, struct bvec *out, const struct avec *x, const struct avec *y) PET_MUST_USE;
 int mpc_eqz(struct mpc *m, struct bvec *out, const struct avec *x) PET_MUST_USE;

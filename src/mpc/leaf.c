@@ -19,7 +19,7 @@ static uint64_t index_of(const struct leaf *l, unsigned digit, unsigned b, size_
 
 static unsigned digit_of(const struct leaf *l, size_t i, unsigned digit)
 {
-	return (unsigned)(l->value[i] >> (4 * digit)) & 15;
+	return (unsigned)(l->value[digit / 16 * l->value_stride + i] >> (digit % 16 * 4)) & 15;
 }
 
 /* What a digit's 16 entries need of a hash output. */
@@ -60,7 +60,7 @@ static void ask_bits(const struct leaf *l, unsigned digit, unsigned b, const str
 		uint64_t x = 0;
 
 		for (size_t i = 0; i < n; i++)
-			x |= ((r[64 * w + i].w[0] ^ l->value[64 * w + i] >> (4 * digit + b)) & 1) << i;
+			x |= ((r[64 * w + i].w[0] ^ digit_of(l, 64 * w + i, digit) >> b) & 1) << i;
 		d[w] = x;
 	}
 }

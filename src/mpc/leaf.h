@@ -13,14 +13,20 @@
 
 #include "mpc/mpc.h"
 
-#define LEAF_STEP 8192		/* elements at most: 2 MiB of one direction with 16 digits */
+#define LEAF_DIGITS_MAX 32
+/* Elements at most: 2 MiB of one direction. A multiple of 64. */
+static inline size_t leaf_step(unsigned digits)
+{
+	return ((size_t)1 << 17) / (digits < 8 ? 8 : digits) / 64 * 64;
+}
 
 struct leaf {
 	int sender;
 	unsigned digits;	/* look-ups per element: one per 4 bits of value */
 	unsigned width;		/* w */
 	size_t n;
-	const uint64_t *value;	/* own: what the table or the index is made of, lowest digit first */
+	const uint64_t *value;	/* own: what the table or the index is made of, lowest digit first; */
+	size_t value_stride;	/* 16 digits per word, word k of element i at value[k * value_stride + i] */
 	/* The sender's table for a digit: entry i at bits i·w. Constant time. */
 	uint64_t (*table)(unsigned digit);
 	uint64_t *out[2];	/* bit planes by digit: plane d at out[k] + d * stride words */

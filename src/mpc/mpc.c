@@ -445,13 +445,21 @@ void mpc_free(struct mpc *m)
 	free(m);
 }
 
+/* The other party may wait for the last bytes while this one computes, or waits for its other lanes. */
+static int run_slice(struct mpc *lane, size_t begin, size_t end, mpc_fn *fn, void *arg)
+{
+	int rc = fn(lane, begin, end, arg);
+
+	return rc ? rc : chan_flush(lane->chan);
+}
+
 int mpc_split(struct mpc *m, size_t n, size_t align, mpc_fn *fn, void *arg)
 {
 	size_t step;
 	int rc[MPC_THREADS_MAX] = { 0 }, used, lanes = m->lanes;
 
 	if (m->lanes == 1 || n < SPLIT_MIN * (size_t)m->lanes)
-		return fn(m, 0, n, arg);
+		return run_slice(m, 0, n, fn, arg);
 	step = (n / (size_t)m->lanes / align + 1) * align;
 	used = (int)((n + step - 1) / step);
 	m->lanes = 1;	/* as its own lane 0 it must not split again */
@@ -459,10 +467,7 @@ int mpc_split(struct mpc *m, size_t n, size_t align, mpc_fn *fn, void *arg)
 	for (int i = 0; i < used; i++) {
 		size_t begin = (size_t)i * step;
 
-		rc[i] = fn(m->lane[i], begin, n - begin < step ? n : begin + step, arg);
-		/* The other party's lane may need what this one sent last, while its own waits for the others here. */
-		if (rc[i] == 0)
-			rc[i] = chan_flush(m->lane[i]->chan);
+		rc[i] = run_slice(m->lane[i], begin, n - begin < step ? n : begin + step, fn, arg);
 	}
 	m->lanes = lanes;
 	for (int i = 0; i < used; i++) {

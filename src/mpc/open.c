@@ -114,6 +114,7 @@ int mpc_reveal(struct mpc *m, int to, struct avec *out, const struct avec *in)
 
 		TRY(reveal_words(m, to, &o, &i));
 	}
+	rc = chan_flush(mpc_chan(m));
 out:
 	return rc;
 }
@@ -147,6 +148,7 @@ int mpc_reveal_bits(struct mpc *m, int to, struct bvec *out, const struct bvec *
 
 		TRY(reveal_step(m, to, &o, &i));
 	}
+	rc = chan_flush(mpc_chan(m));
 out:
 	return rc;
 }

@@ -358,6 +358,7 @@ int mpc_permute(struct mpc *m, int owner, struct avec *const *column, size_t col
 	t.index = mpc_index(m, t.sender, t.switches * t.lanes);
 	waksman_begin(&t.walk, t.n);
 	TRY(mpc_party(m) == owner ? run_owner(&t) : run_other(&t));
+	TRY(chan_flush(mpc_chan(m)));
 	for (size_t c = 0; c < columns; c++) {
 		for (size_t i = 0; i < t.n; i++)
 			column[c]->v[i] = t.buf[0][c * t.n + i] & bits_mask(column[c]->bits);
