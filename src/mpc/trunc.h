@@ -7,7 +7,7 @@
  * (The idea is in SIRNN, eprint 2021/459, section 3.1.3; spu's documentation
  * counts 36 bits for its version.)
  *
- *	mpc_trunc	floor(x / 2^f) or one more	1 COT, f + 1 bits, 2 flights
+ *	mpc_trunc	floor(x / 2^f) or one less	1 COT, f + 1 bits, 2 flights
  *	mpc_trunc_exact	floor(x / 2^f)			and a comparison of f bits (cmp.h)
  *			with its bit as an integer, k more bits and 1 COT
  *	mpc_extend	the same value in a larger ring	1 COT, k' - k + 1 bits, 2 flights
