@@ -1,21 +1,26 @@
 /*
- * pet-bench ltz | eq | mul | and | mux | trunc | permute: one operation of the two-party
+ * pet-bench ltz | eq | mul | and | mux | trunc | permute | recip | sigmoid | …: one operation of the two-party
  * engine over n elements, both parties as processes, everything included: the
  * engine's start, base OTs, all correlated randomness. After the timed part the
  * result is opened and compared with plaintext.
  */
+#include <math.h>
 #include <string.h>
 
 #include "base/util.h"
 #include "bench.h"
 #include "bench_two.h"
+#include "mpc/adder.h"
 #include "mpc/bool.h"
 #include "mpc/cmp.h"
+#include "mpc/fixed.h"
+#include "mpc/lut.h"
 #include "mpc/mul.h"
 #include "mpc/mux.h"
 #include "mpc/open.h"
 #include "mpc/permute.h"
 #include "mpc/prg.h"
+#include "mpc/select.h"
 #include "mpc/trunc.h"
 
 struct state;
@@ -27,7 +32,13 @@ struct op {
 	int (*good)(const struct state *s, uint64_t x, uint64_t y, uint64_t out);
 	int bits_out;			/* the result is a bit vector */
 	uint32_t (*row)(uint64_t n, uint64_t i);	/* which input element i is made of; NULL: i */
+	int fixed;			/* fixed point of 16 bits: x in the range that suits the operation */
 };
+
+enum { POSITIVE = 1, SMALL };		/* from 3 ulp up to a quarter of the ring; from -8 to 8 */
+
+#define FIXED_SCALE 16
+#define GROUP 32			/* of argmax */
 
 struct config {
 	const struct op *op;
@@ -42,6 +53,7 @@ struct state {
 	struct mpc *m;
 	struct avec x, y, z;		/* shares */
 	struct bvec a, b, c;
+	size_t at;			/* the element that is checked */
 	uint64_t *plain;		/* own and the other's words, for the check */
 };
 
@@ -104,6 +116,88 @@ static int run_permute(struct mpc *m, struct state *s)
 	return rc;
 }
 
+/* --- fixed point, selection, tables ---------------------------------------------- */
+
+static int run_fixed(struct mpc *m, struct state *s, int (*f)(struct mpc *, struct avec *, const struct avec *))
+{
+	s->x.scale = s->z.scale = FIXED_SCALE;
+	return f(m, &s->z, &s->x);
+}
+
+static int run_recip(struct mpc *m, struct state *s)
+{
+	return run_fixed(m, s, mpc_recip);
+}
+
+static int run_sqrt(struct mpc *m, struct state *s)
+{
+	return run_fixed(m, s, mpc_sqrt);
+}
+
+static int run_log(struct mpc *m, struct state *s)
+{
+	return run_fixed(m, s, mpc_log);
+}
+
+static int run_exp(struct mpc *m, struct state *s)
+{
+	return run_fixed(m, s, mpc_exp);
+}
+
+static int run_sigmoid(struct mpc *m, struct state *s)
+{
+	return run_fixed(m, s, mpc_sigmoid);
+}
+
+static int run_div(struct mpc *m, struct state *s)
+{
+	s->x.scale = s->y.scale = s->z.scale = FIXED_SCALE;
+	return mpc_div(m, &s->z, &s->x, &s->y);
+}
+
+static int run_argmax(struct mpc *m, struct state *s)
+{
+	struct select out = { .onehot = &s->c };
+
+	return mpc_argmax(m, &out, &s->x, s->x.n < GROUP ? 1 : GROUP);
+}
+
+/* All bits; the highest one is kept. */
+static int run_a2b(struct mpc *m, struct state *s)
+{
+	struct bvec bits[64] = { { 0 } };
+	int rc;
+
+	TRY(adder_bits_new(bits, s->x.bits, s->x.n));
+	TRY(mpc_a2b(m, bits, &s->x, s->x.bits));
+	bvec_copy(&s->c, &bits[s->x.bits - 1]);
+out:
+	adder_bits_free(bits, s->x.bits);
+	return rc;
+}
+
+/* 32 entries of 64 bits at the lowest 5 bits of x. */
+static uint64_t table_at(uint64_t k)
+{
+	return (k + 1) * UINT64_C(0x9e3779b97f4a7c15);
+}
+
+static int run_lut(struct mpc *m, struct state *s)
+{
+	struct avec index = { 0 };
+	uint64_t table[32];
+	int rc;
+
+	for (uint64_t k = 0; k < 32; k++)
+		table[k] = table_at(k);
+	TRY(avec_new(&index, s->x.n, 5, 0));
+	TRY(avec_reduce(&index, &s->x));
+	TRY(mpc_lut(m, &s->z, 1, &index, table));
+out:
+	avec_free(&index);
+	return rc;
+}
+
 static int64_t as_signed(uint64_t v, unsigned bits)
 {
 	return (int64_t)(v << (64 - bits)) >> (64 - bits);
@@ -160,11 +254,102 @@ static int good_trunc_exact(const struct state *s, uint64_t x, uint64_t y, uint6
 	return as_signed(out, s->conf->bits) == as_signed(x, s->conf->bits) >> s->conf->drop;
 }
 
+static double real(const struct state *s, uint64_t v)
+{
+	return ldexp((double)as_signed(v, s->conf->bits), -FIXED_SCALE);
+}
+
+/* Within 2 ulp and a part of 2^17. */
+static int close_to(const struct state *s, uint64_t out, double want)
+{
+	return fabs(real(s, out) - want) <= ldexp(2, -FIXED_SCALE) + ldexp(fabs(want), -17);
+}
+
+static int good_recip(const struct state *s, uint64_t x, uint64_t y, uint64_t out)
+{
+	(void)y;
+	return close_to(s, out, 1 / real(s, x));
+}
+
+static int good_sqrt(const struct state *s, uint64_t x, uint64_t y, uint64_t out)
+{
+	(void)y;
+	return close_to(s, out, sqrt(real(s, x)));
+}
+
+static int good_log(const struct state *s, uint64_t x, uint64_t y, uint64_t out)
+{
+	(void)y;
+	return close_to(s, out, log(real(s, x)));
+}
+
+static int good_exp(const struct state *s, uint64_t x, uint64_t y, uint64_t out)
+{
+	(void)y;
+	return close_to(s, out, exp(real(s, x)));
+}
+
+static int good_sigmoid(const struct state *s, uint64_t x, uint64_t y, uint64_t out)
+{
+	(void)y;
+	return close_to(s, out, 1 / (1 + exp(-real(s, x))));
+}
+
+static int good_div(const struct state *s, uint64_t x, uint64_t y, uint64_t out)
+{
+	return close_to(s, out, real(s, x) / real(s, y));
+}
+
+/* The bit says whether x is the first of the largest in its group. */
+static int good_argmax(const struct state *s, uint64_t x, uint64_t y, uint64_t out)
+{
+	size_t group = s->conf->n < GROUP ? 1 : GROUP, begin = s->at / group * group;
+	uint64_t best = 1;
+
+	(void)y;
+	for (size_t i = begin; i < begin + group; i++) {
+		int64_t v = as_signed(s->plain[i] + s->plain[2 * s->conf->n + i], s->conf->bits), own = as_signed(x, s->conf->bits);
+
+		best &= i < s->at ? v < own : v <= own;
+	}
+	return out == best;
+}
+
+static int good_lut(const struct state *s, uint64_t x, uint64_t y, uint64_t out)
+{
+	(void)y;
+	return out == (table_at(x & 31) & bits_mask(s->conf->bits));
+}
+
 static const struct op ops[] = {
-	{ "ltz", run_ltz, good_ltz, 1, NULL }, { "eq", run_eq, good_eq, 1, NULL }, { "mul", run_mul, good_mul, 0, NULL },
-	{ "and", run_and, good_and, 1, NULL }, { "mux", run_mux, good_mux, 0, NULL }, { "trunc", run_trunc, good_trunc, 0, NULL },
-	{ "trunc-exact", run_trunc_exact, good_trunc_exact, 0, NULL }, { "permute", run_permute, good_permute, 0, scattered },
+	{ .name = "ltz", .run = run_ltz, .good = good_ltz, .bits_out = 1 },
+	{ .name = "eq", .run = run_eq, .good = good_eq, .bits_out = 1 },
+	{ .name = "mul", .run = run_mul, .good = good_mul },
+	{ .name = "and", .run = run_and, .good = good_and, .bits_out = 1 },
+	{ .name = "mux", .run = run_mux, .good = good_mux },
+	{ .name = "trunc", .run = run_trunc, .good = good_trunc },
+	{ .name = "trunc-exact", .run = run_trunc_exact, .good = good_trunc_exact },
+	{ .name = "permute", .run = run_permute, .good = good_permute, .row = scattered },
+	{ .name = "recip", .run = run_recip, .good = good_recip, .fixed = POSITIVE },
+	{ .name = "div", .run = run_div, .good = good_div, .fixed = POSITIVE },
+	{ .name = "sqrt", .run = run_sqrt, .good = good_sqrt, .fixed = POSITIVE },
+	{ .name = "log", .run = run_log, .good = good_log, .fixed = POSITIVE },
+	{ .name = "exp", .run = run_exp, .good = good_exp, .fixed = SMALL },
+	{ .name = "sigmoid", .run = run_sigmoid, .good = good_sigmoid, .fixed = SMALL },
+	{ .name = "argmax", .run = run_argmax, .good = good_argmax, .bits_out = 1 },
+	{ .name = "a2b", .run = run_a2b, .good = good_ltz, .bits_out = 1 },
+	{ .name = "lut", .run = run_lut, .good = good_lut },
 };
+
+/* The other party's word, so that the sum suits. */
+static uint64_t suit(const struct config *c, uint64_t a, uint64_t sum, uint64_t least)
+{
+	if (c->op->fixed == POSITIVE)
+		sum = (sum & bits_mask(c->bits - 2)) | least;
+	else if (c->op->fixed == SMALL)
+		sum = (uint64_t)(as_signed(sum, c->bits) >> (c->bits - FIXED_SCALE - 4));
+	return (sum - a) & bits_mask(c->bits);
+}
 
 /* Random words that both parties know: this party's share is what one generator gives, the other's what the other gives. */
 static void fill(struct state *s, int party)
@@ -187,6 +372,12 @@ static void fill(struct state *s, int party)
 
 		if (c->drop)
 			b[i] = ((uint64_t)(as_signed(sum, c->bits) >> 2) - a[i]) & bits_mask(c->bits);
+		if (c->op->fixed || c->op->run == run_argmax) {
+			/* Where differences count, half of the ring; divisors are 16 at least. */
+			b[i] = c->op->fixed ? suit(c, a[i], sum, 3) : ((uint64_t)(as_signed(sum, c->bits) >> 1) - a[i]) & bits_mask(c->bits);
+			b[c->n + i] = suit(c, a[c->n + i], a[c->n + i] + b[c->n + i], UINT64_C(16) << FIXED_SCALE);
+			continue;
+		}
 		if (i % 4 == 0)
 			b[c->n + i] = (a[i] + b[i] - a[c->n + i]) & bits_mask(c->bits);
 	}
@@ -253,6 +444,7 @@ static int check(struct bench_side *side, struct errmsg *em)
 	for (size_t i = 0; i < c->n; i++) {
 		uint64_t j = c->op->row ? c->op->row(c->n, i) : i, x = a[j] + b[j], y = a[c->n + j] + b[c->n + j];
 
+		s->at = i;
 		/* Bits are shared by XOR, whose lowest bit the sum has too. */
 		bad += !c->op->good(s, x & bits_mask(c->bits), y & bits_mask(c->bits),
 				    c->op->bits_out ? bits_get(s->c.w, i) : s->z.v[i]);
@@ -305,11 +497,15 @@ int bench_engine(int argc, char **argv, json_t *out, struct errmsg *em)
 	for (size_t i = 0; i < PET_ARRAY_SIZE(ops); i++)
 		c.op = strcmp(argv[0], ops[i].name) == 0 ? &ops[i] : c.op;
 	TRY(bench_opt_u64(argc, argv, "n", 1 << 18, &c.n, em));
-	TRY(bench_opt_u64(argc, argv, "bits", 64, &bits, em));
+	TRY(bench_opt_u64(argc, argv, "bits", c.op->fixed ? 32 : 64, &bits, em));
 	TRY(bench_opt_u64(argc, argv, "chunk", 0, &chunk, em));
 	TRY(parse_kind(bench_opt(argc, argv, "kind", "softspoken4"), &c.kind, em));
 	if (bits < 1 || bits > 64 || c.n > UINT32_MAX)
 		return errmsg_set(em, ERR_INPUT, "BAD_OPTION", "--bits is from 1 to 64, --n at most %u", UINT32_MAX);
+	if (c.op->fixed && (bits < 24 || bits > 42 || (c.op->run == run_div && bits > 32)))
+		return errmsg_set(em, ERR_INPUT, "BAD_OPTION", "--bits is from 24 to 42 for this operation, to 32 for div");
+	if (c.op->run == run_argmax && c.n > GROUP)
+		c.n = c.n / GROUP * GROUP;
 	c.bits = (unsigned)bits;
 	c.chunk = chunk;
 	c.drop = strncmp(argv[0], "trunc", 5) == 0 ? (bits >= 18 ? 16 : (unsigned)bits / 2) : 0;
