@@ -3,10 +3,8 @@
 #include <assert.h>
 
 static const struct lpn_params sets[LPN_SETS] = {
-	[LPN_B10] = { "b10", 850, 16, 10, 138 },
-	[LPN_B11] = { "b11", 1170, 17, 11, 128 },
-	[LPN_B12] = { "b12", 1520, 18, 12, 144 },
-	[LPN_B13] = { "b13", 1900, 19, 13, 146 },
+	[LPN_C9] = { "c9", 852, 16, 9, 160 },
+	[LPN_C10] = { "c10", 2340, 17, 10, 140 },
 };
 
 const struct lpn_params *lpn_params(enum lpn_set set)

@@ -1,15 +1,16 @@
 /*
- * The LPN instances that this platform uses, and no others.
+ * The LPN instances that this platform uses for COT, and no others.
  *
  * Primal LPN with regular noise over a 10-local matrix (eprint 2020/924): k
- * secrets, t blocks of 2^h samples with one error each. The tuples are those of
- * emp-ot's tuning.h; docs/parameters.md has the estimators' output for each.
- * The older tuples that circulate (k = 452000, 238000, 124000, and 32768 for
- * set-up) are refused: the hybrid attack of eprint 2025/1284 brings them to
- * 138, 104, 92 and 119 bits.
+ * secrets, t blocks of 2^h samples with one error each. Both have k = 128 * 2^h,
+ * as the VOLE's (vole_params.h); docs/parameters.md has the estimators' output
+ * for each. Refused are the tuples that circulate: emp-ot's with k = 64 * 2^h,
+ * since sparse rows let an attacker work on a part of the columns (some 115
+ * bits), and its older ones, which the hybrid attack of eprint 2025/1284 breaks
+ * down as well.
  *
- * Only attacks that the estimators know were counted. Each instance has secrets,
- * errors and a matrix of its own.
+ * Only attacks that the estimators know and that one were counted. Each instance
+ * has secrets, errors and a matrix of its own.
  */
 #ifndef PET_MPC_LPN_PARAMS_H
 #define PET_MPC_LPN_PARAMS_H
@@ -18,14 +19,14 @@
 
 #include "base/err.h"
 
-enum lpn_set { LPN_B10, LPN_B11, LPN_B12, LPN_B13 };
-#define LPN_SETS 4
+enum lpn_set { LPN_C9, LPN_C10 };
+#define LPN_SETS 2
 
 struct lpn_params {
 	const char *name;
-	uint32_t trees;		/* t */
+	uint32_t trees;		/* t, a multiple of four: trees go in groups (ggm.h) */
 	unsigned log_k, depth;	/* k = 2^log_k, blocks of 2^depth */
-	unsigned bits;		/* least of the estimators' figures over F_2, rounded down */
+	unsigned bits;		/* least figure of docs/parameters.md, rounded down */
 };
 
 const struct lpn_params *lpn_params(enum lpn_set set);

@@ -12,7 +12,7 @@
  * security, kappa = 128. Kinds:
  *
  *	OT_SOFTSPOKEN2/4/8	eprint 2022/192; 63, 31, 15 bits per COT, one flight; assumes AES only
- *	OT_FERRET		eprint 2020/924, trees of 2022/1431; 0.7 bits per COT, one flight; assumes LPN
+ *	OT_FERRET		eprint 2020/924, trees of 2022/1431; 1.2 bits per COT, one flight; assumes LPN
  *	OT_AUTO			chosen at set-up by the link's measured speed, agreed by both parties
  *
  * Set-up (128 base OTs, some 12 KB, 4 flights; Ferret: 180 KB, 6 flights) happens at the first use.

@@ -1,6 +1,6 @@
 /*
  * Ferret (eprint 2020/924) with half-tree's correlated GGM trees (2022/1431): many
- * COTs from a few, one flight from the sender, about 0.7 bits per COT (b11).
+ * COTs from a few, one flight from the sender, about 1.2 bits per COT (c10).
  *
  * One LPN instance (lpn_params.h) consumes M COTs (q, u, m = q ^ u Delta): k are
  * the secret, h are spent on each of t trees. Tree i gives 2^h COTs with choice
@@ -14,17 +14,14 @@
  * group (four trees), and both add A's rows to a group while it is in cache.
  *
  * An instance ends with the outputs that the next one consumes; they are made
- * only when there is a next one. t is rounded down to whole groups: samples
- * that nobody sees help nobody. Secrets, errors and matrix are new in every
+ * only when there is a next one. Secrets, errors and matrix are new in every
  * instance. Semi-honest: pseudorandomness of the choice bits rests on LPN, the
  * hiding of errors and Delta on the trees' hash (ggm.h).
  *
  * Matrix of instance i: seed AES_session({ i, HASH_FERRET }), i = 1, 2, …; session of
  * the trees: AES_session({ 0, HASH_FERRET }), group g of instance i has number i 2^32 + g.
  * `session` is the block of the bootstrap's base OTs; correlations start out of
- * SoftSpoken (ot_softspoken.h) for one instance of b10, which starts b11. b12 and
- * b13 send a half and a third for each COT and read larger tables: 6 and 45 % slower.
- * Only links below some 30 Mbit/s would gain from them, so nothing picks them yet.
+ * SoftSpoken (ot_softspoken.h) for one instance of c9, which starts c10.
  *
  * This is the part behind the bootstrap. Everything in it is deterministic.
  */
@@ -36,7 +33,7 @@
 
 struct ferret;
 
-/* Which instances make `expect` correlations: b10 alone while it lasts, else b11, after one b10. */
+/* Which instances make `expect` correlations: c9 alone while it lasts, else c10, after one c9. */
 enum lpn_set ferret_set_for(uint64_t expect);
 
 /* conf: chan, role, threads. `most` is the largest set that will be started. */

@@ -39,9 +39,9 @@ static uint64_t groups_for(const struct lpn_params *from, const struct lpn_param
 
 enum lpn_set ferret_set_for(uint64_t expect)
 {
-	const struct lpn_params *p = lpn_params(LPN_B10);
+	const struct lpn_params *p = lpn_params(LPN_C9);
 
-	return expect <= (p->trees / GGM_LANES - groups_for(p, p)) * group_of(p) ? LPN_B10 : LPN_B11;
+	return expect <= (p->trees / GGM_LANES - groups_for(p, p)) * group_of(p) ? LPN_C9 : LPN_C10;
 }
 
 /* The tables are read at random places: huge pages, or every read misses the TLB as well. */

@@ -9,7 +9,7 @@
  * same problem: an attack on it is an attack on the full one that ignores
  * samples. So an iteration runs as many trees as its outputs need.
  *
- * All have k = 128 * 2^depth, twice the rate of the COT tuples. The estimators
+ * All have k = 128 * 2^depth, as the COT tuples (lpn_params.h). The estimators
  * take the matrix for uniform, but 10 entries a row let an attacker choose rows
  * that live on a part of the columns; the surplus pays for that
  * (docs/parameters.md, "Rows on few columns").

@@ -32,7 +32,7 @@ static size_t room_for(const struct stage *s)
 
 static enum lpn_set largest(const struct stage *s)
 {
-	enum lpn_set most = LPN_B10;
+	enum lpn_set most = LPN_C9;
 
 	for (size_t i = 0; i < s->sets; i++)
 		most = s->set[i] > most ? s->set[i] : most;
@@ -174,9 +174,9 @@ TEST(every_set)
 /* Without noise the choice bits would be the code's: the errors must be there, one in each tree. */
 TEST(one_error_in_each_tree)
 {
-	struct stage s = { .set = { LPN_B10 }, .sets = 1, .groups = { 3 }, .threads = 1 };
+	struct stage s = { .set = { LPN_C9 }, .sets = 1, .groups = { 3 }, .threads = 1 };
 	struct ot_side side[2] = { 0 };
-	const size_t k = lpn_secrets(lpn_params(LPN_B10)), group = (size_t)GGM_LANES << 10;
+	const size_t k = lpn_secrets(lpn_params(LPN_C9)), group = (size_t)GGM_LANES << 9;
 	struct block *clean;
 
 	stage_deal(&s, 20);
@@ -198,8 +198,8 @@ TEST(one_error_in_each_tree)
 
 			errors[t] += hit;
 			/* and each where the COTs of its tree say */
-			for (size_t l = 0; hit && l < 10; l++)
-				CHECK_INT(i / GGM_LANES >> l & 1, !block_lsb(s.base[1][k + (g * 10 + l) * GGM_LANES + t]));
+			for (size_t l = 0; hit && l < 9; l++)
+				CHECK_INT(i / GGM_LANES >> l & 1, !block_lsb(s.base[1][k + (g * 9 + l) * GGM_LANES + t]));
 		}
 		for (int t = 0; t < GGM_LANES; t++)
 			CHECK_INT(errors[t], 1);
@@ -210,10 +210,10 @@ TEST(one_error_in_each_tree)
 
 TEST(instances_one_after_the_other)
 {
-	struct stage s = { .set = { LPN_B10, LPN_B11, LPN_B11, LPN_B10 }, .sets = 4, .groups = { 212 - 36, 5, 292 - 10, 7 }, .threads = 1 };
+	struct stage s = { .set = { LPN_C9, LPN_C10, LPN_C10, LPN_C9 }, .sets = 4, .groups = { 213 - 76, 5, 585 - 18, 7 }, .threads = 1 };
 	struct ot_side side[2] = { 0 };
 
-	s.groups[2] = 292 - 10;		/* b10 needs 74164 of 8192 each: 10 groups */
+	/* each but the second to its end: c10 needs 154,600 of 2,048 each, c9 73,332 of 4,096: 76, 18 groups */
 	stage_deal(&s, 30);
 	stage_run(&s, side);
 	CHECK(balanced(relation(s.out[0], s.out[1], s.delta, s.total), s.total));
@@ -229,13 +229,13 @@ TEST(digests)
 
 	EACH_LEVEL {
 		for (int threads = 1; threads <= 4; threads += 3) {
-			struct stage s = { .set = { LPN_B10, LPN_B11 }, .sets = 2, .groups = { 5, 3 }, .threads = threads };
+			struct stage s = { .set = { LPN_C9, LPN_C10 }, .sets = 2, .groups = { 5, 3 }, .threads = threads };
 			struct ot_side side[2] = { { .seed = 1 }, { .seed = 2 } };
 			uint8_t d[16];
 
 			stage_deal(&s, 40);
 			stage_run(&s, side);
-			CHECK_STR(side[0].digest, "568da6537a7f423e551147e8f7f9ef04");
+			CHECK_STR(side[0].digest, "4587141d3dc7b94f1af224cb835858c9");
 			crypto_generichash(d, sizeof(d), (const uint8_t *)s.out[1], s.total * sizeof(struct block), NULL, 0);
 			util_hex(digest, d, sizeof(d));
 			CHECK(last[0] == '\0' || strcmp(digest, last) == 0);
@@ -243,7 +243,7 @@ TEST(digests)
 			stage_free(&s);
 		}
 	}
-	CHECK_STR(digest, "5ffc1c42fcff63f81c8f656779b74cf5");
+	CHECK_STR(digest, "0bec66c392a4987be797d330a01321ef");
 }
 
 /* --- behind ot.h ----------------------------------------------------------- */
@@ -312,51 +312,51 @@ static void deal_free(struct deal *d)
 	free(d->m);
 }
 
-#define B10 ((size_t)4096)		/* COTs of a group */
-#define B11 ((size_t)8192)
-#define B10_LAST ((212 - 19) * B10)	/* of an instance that starts another b10 */
-#define B11_LAST ((292 - 18) * B11)
+#define C9 ((size_t)2048)		/* COTs of a group */
+#define C10 ((size_t)4096)
+#define C9_LAST ((213 - 36) * C9)	/* of an instance that starts another c9 */
+#define C10_LAST ((585 - 38) * C10)
 
 TEST(sizes_at_boundaries)
 {
-	struct deal d = { .expect = { 1000, 1000 }, .calls = 8, .n = { 1, 0, B10 - 2, 1, B10, B10 + 1, 3 * B10 - 1, 5 } };
+	struct deal d = { .expect = { 1000, 1000 }, .calls = 8, .n = { 1, 0, C9 - 2, 1, C9, C9 + 1, 3 * C9 - 1, 5 } };
 
 	deal_check(&d);
 	deal_free(&d);
 }
 
-TEST(b10_exhausted_twice)
+TEST(c9_exhausted_twice)
 {
-	struct deal d = { .expect = { B10_LAST, B10_LAST }, .calls = 5, .n = { B10_LAST - 1, 1, 1, B10_LAST, 2 * B10 } };
+	struct deal d = { .expect = { C9_LAST, C9_LAST }, .calls = 5, .n = { C9_LAST - 1, 1, 1, C9_LAST, 2 * C9 } };
 
 	deal_check(&d);
 	deal_free(&d);
 }
 
-TEST(b11_exhausted)
+TEST(c10_exhausted)
 {
-	struct deal d = { .expect = { UINT64_MAX, B10_LAST + 1 }, .calls = 3, .n = { B11_LAST - 1, 2, 3 * B11 }, .threads = 2 };
+	struct deal d = { .expect = { UINT64_MAX, C9_LAST + 1 }, .calls = 3, .n = { C10_LAST - 1, 2, 3 * C10 }, .threads = 2 };
 
 	deal_check(&d);
-	/* 16 (h-1) bytes a tree, once more 36 and 18 groups to start the instances, and set-up below 20 KB */
-	CHECK(d.st.bytes_sent < (d.total / B11 + 2 + 18) * 640 + 36 * 576 + 20000);
+	/* 16 (h-1) bytes a tree, once more 76 and 38 groups to start the instances, and set-up below 20 KB */
+	CHECK(d.st.bytes_sent < (d.total / C10 + 2 + 38) * 576 + 76 * 512 + 20000);
 	deal_free(&d);
 }
 
 TEST(smaller_expectation_wins)
 {
 	for (int i = 0; i < 2; i++) {
-		struct deal d = { .expect = { i ? UINT64_MAX : 1, i ? 1 : UINT64_MAX }, .calls = 2, .n = { 100, 2 * B10 } };
+		struct deal d = { .expect = { i ? UINT64_MAX : 1, i ? 1 : UINT64_MAX }, .calls = 2, .n = { 100, 2 * C9 } };
 
 		deal_check(&d);
-		/* three groups of b10 and no b11 */
-		CHECK(d.st.bytes_sent < 3 * 576 + 20000);
+		/* three groups of c9 and no c10 */
+		CHECK(d.st.bytes_sent < 3 * 512 + 20000);
 		deal_free(&d);
 	}
-	CHECK_INT(ferret_set_for(0), LPN_B10);
-	CHECK_INT(ferret_set_for(B10_LAST), LPN_B10);
-	CHECK_INT(ferret_set_for(B10_LAST + 1), LPN_B11);
-	CHECK_INT(ferret_set_for(UINT64_MAX), LPN_B11);
+	CHECK_INT(ferret_set_for(0), LPN_C9);
+	CHECK_INT(ferret_set_for(C9_LAST), LPN_C9);
+	CHECK_INT(ferret_set_for(C9_LAST + 1), LPN_C10);
+	CHECK_INT(ferret_set_for(UINT64_MAX), LPN_C10);
 }
 
 struct duplex {
@@ -381,7 +381,7 @@ static void duplex_side(struct ot_side *side)
 
 TEST(both_directions)
 {
-	struct duplex d = { .n = 40 * B11 + 77 };
+	struct duplex d = { .n = 40 * C10 + 77 };
 	struct ot_side side[2] = { { .run = duplex_side, .arg = &d }, { .run = duplex_side, .arg = &d } };
 
 	for (int i = 0; i < 2; i++) {
@@ -423,7 +423,7 @@ static void send_half(struct ot_side *side, struct ot *o)
 /* Corrections cannot be told from garbage (semi-honest): the receiver ends with COTs that fit nobody. */
 static void send_garbage(struct ot_side *side, struct ot *o)
 {
-	uint8_t bytes[4 * 9 * 16];
+	uint8_t bytes[4 * 8 * 16];
 
 	util_random(bytes, sizeof(bytes));
 	if (!pair_try(side, o, ot_setup(o)))
@@ -447,12 +447,12 @@ TEST(sender_stops)
 
 TEST(garbage_instead_of_corrections)
 {
-	struct deal d = { .expect = { 1, 1 }, .calls = 1, .n = { B10 }, .instead = send_garbage };
+	struct deal d = { .expect = { 1, 1 }, .calls = 1, .n = { C9 }, .instead = send_garbage };
 	struct ot_side side[2] = { 0 };
 
 	deal_run(&d, side);
 	CHECK_INT(side[1].rc, 0);
-	CHECK_INT(repeated(d.m, B10), 0);
+	CHECK_INT(repeated(d.m, C9), 0);
 	deal_free(&d);
 }
 
@@ -500,5 +500,5 @@ TEST(set_that_is_none)
 }
 
 TEST_MAIN(CASE(every_set), CASE(one_error_in_each_tree), CASE(instances_one_after_the_other), CASE(digests),
-	  CASE(sizes_at_boundaries), CASE(b10_exhausted_twice), CASE(b11_exhausted), CASE(smaller_expectation_wins),
+	  CASE(sizes_at_boundaries), CASE(c9_exhausted_twice), CASE(c10_exhausted), CASE(smaller_expectation_wins),
 	  CASE(both_directions), CASE(sender_stops), CASE(garbage_instead_of_corrections), CASE(set_that_is_none))
