@@ -21,8 +21,9 @@
  * The bound z^8 of what is left out is 2^-32.7. Roots, exp, log and sigmoid:
  * cubic polynomials on 32 segments, the coefficients by table look-up (lut.h).
  *
- * Per element of 32 bits and SoftSpoken 4: recip about 1,100 COTs and 6.2 KB,
- * div 100 COTs more, sigmoid about 460 and 2.6 KB; 30 to 60 flights per chunk.
+ * Per element of 32 bits, 16 of them fraction, with SoftSpoken 4: recip 6.6 KB
+ * and 70 flights per chunk, div 7.6 KB and 80, sigmoid 2.2 KB and 40
+ * (docs/engine.md has all).
  */
 #ifndef PET_MPC_FIXED_H
 #define PET_MPC_FIXED_H

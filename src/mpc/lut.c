@@ -4,7 +4,7 @@
 
 #define ENTRIES_MAX ((size_t)1 << LUT_INDEX_MAX)
 #define STEP_ENTRIES ((size_t)1 << 16)	/* entries of a step: 1 MiB, below the channel's window twice over */
-#define BATCH_ENTRIES ((size_t)1 << 13)	/* entries that are in work at once: pads and table in L2 */
+#define BATCH_ENTRIES ((size_t)1 << 12)	/* entries that are in work at once: pads and table in L2 */
 
 /* How the columns lie in an entry's two words, and the entries. */
 struct layout {
@@ -163,35 +163,50 @@ static void answer_pads(struct mpc *m, const struct step *s, const struct answer
 	}
 }
 
-/* One word of the table, turned by the index: t[j] = table[j + index], in c steps of secret selections. */
-static void turn(const struct step *s, size_t at, size_t n, unsigned word, uint64_t *t, uint64_t *tmp)
+/* One step of turning: bit b of the index decides whether entry j comes from 2^b further on. */
+static void turn_by(const struct step *s, size_t at, size_t n, unsigned b, const uint64_t *restrict in,
+		    uint64_t *restrict out)
 {
+	const uint64_t *index = s->index + at;
 	size_t all = entries(s->l);
 
 	for (size_t j = 0; j < all; j++) {
-		for (size_t i = 0; i < n; i++)
-			t[j * n + i] = s->l->entry[word][j];
-	}
-	for (unsigned b = 0; b < s->l->c; b++) {
-		for (size_t j = 0; j < all; j++) {
-			const uint64_t *here = t + j * n, *there = t + ((j + ((size_t)1 << b)) & (all - 1)) * n;
+		const uint64_t *here = in + j * n, *there = in + ((j + ((size_t)1 << b)) & (all - 1)) * n;
 
-			for (size_t i = 0; i < n; i++)
-				tmp[j * n + i] = here[i] ^ ((here[i] ^ there[i]) & -(s->index[at + i] >> b & 1));
-		}
-		memcpy(t, tmp, all * n * sizeof(*t));
+#pragma omp simd
+		for (size_t i = 0; i < n; i++)
+			out[j * n + i] = here[i] ^ ((here[i] ^ there[i]) & -(index[i] >> b & 1));
 	}
+}
+
+/* One word of the table, turned by the index: entry j + index in place j, in c steps of secret selections. */
+static const uint64_t *turn(const struct step *s, size_t at, size_t n, unsigned word, uint64_t *const t[2])
+{
+	const uint64_t *entry = s->l->entry[word], *index = s->index + at;
+	size_t all = entries(s->l);
+
+	for (size_t j = 0; j < all; j++) {
+		uint64_t here = entry[j], differ = here ^ entry[(j + 1) & (all - 1)];
+
+#pragma omp simd
+		for (size_t i = 0; i < n; i++)
+			t[0][j * n + i] = here ^ (differ & -(index[i] & 1));
+	}
+	for (unsigned b = 1; b < s->l->c; b++)
+		turn_by(s, at, n, b, t[(b - 1) & 1], t[b & 1]);
+	return t[(s->l->c - 1) & 1];
 }
 
 /* Entry 0 under its pad is the sender's share, and is not sent. */
 static int answer_word(struct mpc *m, const struct step *s, const struct answer *w, size_t at, size_t n, unsigned word)
 {
+	const uint64_t *t = turn(s, at, n, word, w->t);
 	uint64_t *e = w->e[word], top = s->l->top[word], *share = s->out[word] + at;
 	int rc = 0;
 
-	turn(s, at, n, word, w->t[0], w->t[1]);
+#pragma omp simd
 	for (size_t k = 0; k < entries(s->l) * n; k++)
-		e[k] = add(w->t[0][k], e[k], top);
+		e[k] = add(t[k], e[k], top);
 	memcpy(share, e, n * sizeof(*share));
 	for (size_t j = 1; j < entries(s->l); j++) {
 		for (size_t i = 0; i < n; i++)
