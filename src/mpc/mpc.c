@@ -270,9 +270,10 @@ struct block mpc_delta(const struct mpc *m)
 	return ot_delta(m->ot[0]);
 }
 
+/* The two directions have halves of their own: an index is hashed for one of them only (hash.h). */
 uint64_t mpc_index(struct mpc *m, int sender, uint64_t n)
 {
-	uint64_t at = m->index[sender];
+	uint64_t at = m->index[sender] | (uint64_t)sender << 63;
 
 	m->index[sender] += n;
 	return at;
