@@ -356,34 +356,41 @@ out:
 	return rc;
 }
 
-static int start_ot(struct mpc *m, enum ot_kind kind)
+/* Lane 0 sets up from nothing, the lanes below it from its transfers: the direction in which party 0 sends goes first. */
+static int start_ot(struct mpc *m, enum ot_kind kind, const struct mpc *root)
 {
 	int rc;
 
 	TRY(ot_new(&m->ot[0], m->chan, OT_SENDER, kind));
 	TRY(ot_new(&m->ot[1], m->chan, OT_RECEIVER, kind));
-	TRY(ot_setup_both(m->ot[0], m->ot[1]));
+	if (!root) {
+		rc = ot_setup_both(m->ot[0], m->ot[1], m->party == 0);
+	} else {
+		TRY(ot_setup_from(m->ot[m->party], root->ot[1 - m->party]));
+		TRY(ot_setup_from(m->ot[1 - m->party], root->ot[m->party]));
+	}
 out:
 	return rc;
 }
 
-static int lane_new(struct mpc **out, const struct mpc_conf *conf, struct chan *c, int own, struct errmsg *em)
+/* root: the lane above, or NULL. */
+static int lane_new(struct mpc **out, const struct mpc_conf *conf, struct chan *c, const struct mpc *root, struct errmsg *em)
 {
 	struct mpc *m = calloc(1, sizeof(*m));
 	int rc = ERR_NOMEM;
 
 	if (!m) {
-		if (own)
+		if (root)
 			chan_free(c);
 		return rc;
 	}
 	m->chan = c;
-	m->own_chan = own;
+	m->own_chan = root != NULL;
 	m->party = conf->party;
 	m->lanes = 1;
 	m->lane[0] = m;
 	TRY(agree(m, conf, em));
-	TRY(start_ot(m, conf->kind));
+	TRY(start_ot(m, root ? ot_kind(root->ot[0]) : conf->kind, root));
 	*out = m;
 	m = NULL;
 out:
@@ -401,7 +408,7 @@ static int more_lanes(struct mpc *m, const struct mpc_conf *conf, struct errmsg 
 
 	for (int i = 1; i < conf->threads; i++) {
 		TRY(chan_sub(m->chan, (uint16_t)(STREAM_FIRST + i), &c));
-		TRY(lane_new(&m->lane[i], conf, c, 1, em));
+		TRY(lane_new(&m->lane[i], conf, c, m, em));
 		m->lanes = i + 1;
 	}
 out:
@@ -416,7 +423,7 @@ int mpc_new(struct mpc **out, const struct mpc_conf *conf, struct errmsg *em)
 		return errmsg_set(em, ERR_INPUT, "BAD_PARAMETER", "threads from 1 to %d and party 0 or 1 are expected",
 				  MPC_THREADS_MAX);
 	*out = NULL;
-	TRY(lane_new(out, conf, conf->chan, 0, em));
+	TRY(lane_new(out, conf, conf->chan, NULL, em));
 	TRY(more_lanes(*out, conf, em));
 out:
 	if (rc) {

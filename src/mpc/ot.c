@@ -13,6 +13,7 @@ struct ot {
 	uint64_t expect;
 	const struct ot_backend *backend;
 	void *impl;
+	struct ot *from;		/* borrowed, during set-up: ot_setup_from */
 	struct ot_facts facts;
 	int ready;
 	struct block *pool;		/* one batch; [at, batch) is still to be handed out */
@@ -154,7 +155,8 @@ static int fail(struct pair p, int rc)
 static int open_one(struct ot *o)
 {
 	struct ot_conf conf = {
-		.chan = o->chan, .role = o->role, .threads = o->threads, .expect = o->expect, .em = &o->em,
+		.chan = o->chan, .role = o->role, .threads = o->threads, .expect = o->expect, .from = o->from,
+		.em = &o->em,
 	};
 
 	o->backend = kinds[o->kind].backend;
@@ -238,11 +240,44 @@ int ot_setup(struct ot *o)
 	return setup(o->role == OT_SENDER ? (struct pair){ .s = o } : (struct pair){ .r = o });
 }
 
-int ot_setup_both(struct ot *s, struct ot *r)
+int ot_setup_from(struct ot *o, struct ot *from)
 {
+	int rc;
+
+	if (o->ready)
+		return 0;
+	if (o->role == from->role)
+		return ERR_INPUT;
+	rc = ot_setup(from);
+	if (rc)
+		return fail((struct pair){ o, NULL }, rc);
+	o->from = from;
+	rc = ot_setup(o);
+	o->from = NULL;
+	return rc;
+}
+
+static int is_softspoken(const struct ot *o)
+{
+	return o->kind == OT_SOFTSPOKEN2 || o->kind == OT_SOFTSPOKEN4 || o->kind == OT_SOFTSPOKEN8;
+}
+
+/* Ferret's own transfers come flights later: there the two directions' base OTs side by side are faster. */
+int ot_setup_both(struct ot *s, struct ot *r, int s_first)
+{
+	struct pair p = { s, r };
+	int rc;
+
 	if (s->role != OT_SENDER || r->role != OT_RECEIVER || s->chan != r->chan)
 		return ERR_INPUT;
-	return setup((struct pair){ s, r });
+	rc = broken(p);
+	if (!rc && !s->ready && !r->ready)
+		rc = agree(p);
+	if (rc)
+		return fail(p, rc);
+	if (!is_softspoken(s) || !is_softspoken(r))
+		return setup(p);
+	return s_first ? ot_setup_from(r, s) : ot_setup_from(s, r);
 }
 
 /* The outputs of one direction while a call fills them. */

@@ -44,8 +44,12 @@ void ot_expect(struct ot *o, uint64_t n);
 
 /* A second call does nothing. */
 int ot_setup(struct ot *o) PET_MUST_USE;
-/* Both directions in the flights of one; one party's s is the other's r. */
-int ot_setup_both(struct ot *s, struct ot *r) PET_MUST_USE;
+/* The same without curve arithmetic: the base OTs are 128 transfers of `from`, this party's object of the other role,
+ * over its own channel; `from` is set up where it is not yet. The other party's call has the mirrored objects. */
+int ot_setup_from(struct ot *o, struct ot *from) PET_MUST_USE;
+/* Both directions of a channel; one party's s is the other's r, and s_first is 1 at one of them: the direction that is
+ * set up first. With SoftSpoken the second one is set up from it: 4 flights in all. */
+int ot_setup_both(struct ot *s, struct ot *r, int s_first) PET_MUST_USE;
 
 /* n correlations; one flight from receiver to sender (Ferret: from sender to receiver). n may be 0. */
 int ot_cot_send(struct ot *o, struct block *q, size_t n) PET_MUST_USE;

@@ -26,6 +26,7 @@ struct ot_conf {
 	enum ot_role role;
 	int threads;
 	uint64_t expect;	/* the same at both parties; UINT64_MAX: many */
+	struct ot *from;	/* not NULL: base OTs are transfers of this object, of the other role (ot_seed.h) */
 	struct errmsg *em;	/* where a sentence goes; lives as long as the back end */
 };
 

@@ -6,7 +6,7 @@
 #include "mpc/cpu.h"
 #include "mpc/cpu_test.h"
 #include "mpc/ot_backend.h"
-#include "mpc/ot_base.h"
+#include "mpc/ot_seed.h"
 #include "mpc/ot_softspoken_tree.h"
 #include "mpc/transpose.h"
 
@@ -137,7 +137,8 @@ static int receiver_trees(struct softspoken *s)
 {
 	struct block keys[OT_BASE][2], corr[OT_BASE][2];
 	struct ot_base_send *b = &s->base.send;
-	int rc = ot_base_send_finish(b, s->conf.chan, s->conf.threads, keys, &s->session, s->conf.em);
+	int rc = s->conf.from ? ot_seed_send(s->conf.from, keys, &s->session) :
+		 ot_base_send_finish(b, s->conf.chan, s->conf.threads, keys, &s->session, s->conf.em);
 
 	if (rc)
 		goto out;
@@ -175,7 +176,8 @@ static int sender_base(struct softspoken *s)
 		choice.w[n / 64] |= (uint64_t)(1 ^ block_bit(s->delta, at)) << n % 64;
 		s->mask[n] = block_mask(block_bit(s->delta, n));
 	}
-	rc = ot_base_recv(s->conf.chan, s->conf.threads, choice, s->base.recv, &s->session, s->conf.em);
+	rc = s->conf.from ? ot_seed_recv(s->conf.from, choice, s->base.recv, &s->session) :
+	     ot_base_recv(s->conf.chan, s->conf.threads, choice, s->base.recv, &s->session, s->conf.em);
 	explicit_bzero(&choice, sizeof(choice));
 	return rc;
 }
@@ -205,7 +207,7 @@ static int softspoken_setup(void *impl, unsigned phase)
 
 	switch (phase) {
 	case 0:
-		return ot_base_send_start(&s->base.send, s->conf.chan);
+		return s->conf.from ? 0 : ot_base_send_start(&s->base.send, s->conf.chan);
 	case 1:
 		return sender_base(s);
 	case 2:

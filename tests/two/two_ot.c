@@ -12,11 +12,12 @@ struct plan {
 	enum ot_kind kind;
 	int threads;
 	int both;			/* with ot_cot_both; else direction 0 alone */
+	int seeded;			/* set-up before: 1 ot_setup_both, 2 direction 1 out of direction 0 */
 	size_t calls, n[2][16];
 	uint64_t seed;
 	/* out */
 	struct block *q[2], *m[2];
-	struct block delta[2];
+	struct block delta[2], session[2][2];	/* session: direction, party */
 	size_t total[2];
 	char digest[2][33];
 };
@@ -50,9 +51,15 @@ static void plan_side(struct ot_side *s)
 			return;
 		ot_threads(o[d], p->threads);
 	}
+	if (p->seeded == 1)
+		pair_try(s, o[own], ot_setup_both(o[own], o[!own], s->first));
+	if (p->seeded == 2)
+		pair_try(s, o[1], ot_setup_from(o[1], o[0]));
 	for (size_t i = 0; i < p->calls && !s->rc; i++)
 		plan_call(p, s, o, i, at);
-	CHECK_INT(ot_used(o[0]), p->total[0]);
+	CHECK_INT(ot_used(o[0]), p->total[0] + (p->seeded ? OT_BASE : 0));
+	p->session[0][!s->first] = ot_session(o[0]);
+	p->session[1][!s->first] = ot_session(o[1]);
 	p->delta[own] = ot_delta(o[own]);
 	ot_free(o[0]);
 	ot_free(o[1]);
@@ -191,6 +198,27 @@ TEST(both_directions)
 			check_distinct(p.q[d], p.total[d]);
 		}
 		CHECK(!block_equal(p.delta[0], p.delta[1]));
+		plan_free(&p);
+	}
+}
+
+/* A direction that is set up from the other one's transfers has a Delta, a session and masks of its own. */
+TEST(set_up_from_transfers)
+{
+	static const enum ot_kind kinds[] = { OT_SOFTSPOKEN2, OT_SOFTSPOKEN4, OT_SOFTSPOKEN8, OT_FERRET };
+
+	for (size_t i = 0; i < PET_ARRAY_SIZE(kinds); i++) {
+		struct plan p = { .kind = kinds[i], .threads = 1, .both = 1, .calls = 3, .seeded = kinds[i] == OT_FERRET ? 2 : 1 + (int)i % 2,
+				  .n = { { 5, 0, 70001 }, { 4096, 7, 12 } } };
+
+		plan_run(&p);
+		for (int d = 0; d < 2; d++) {
+			check_cot(&p, d);
+			check_distinct(p.q[d], p.total[d]);
+			CHECK(block_equal(p.session[d][0], p.session[d][1]));
+		}
+		CHECK(!block_equal(p.delta[0], p.delta[1]));
+		CHECK(!block_equal(p.session[0][0], p.session[1][0]));
 		plan_free(&p);
 	}
 }
@@ -391,6 +419,8 @@ TEST(wrong_use)
 	CHECK_INT(ot_new(&o, a, OT_SENDER, OT_SOFTSPOKEN4), 0);
 	CHECK_INT(ot_cot_recv(o, x, 1), ERR_INPUT);
 	CHECK_INT(ot_cot_both(o, x, 1, o, x, 1), ERR_INPUT);
+	CHECK_INT(ot_setup_both(o, o, 1), ERR_INPUT);
+	CHECK_INT(ot_setup_from(o, o), ERR_INPUT);
 	CHECK_STR(ot_error(o), "");
 	CHECK_STR(ot_kind_name(ot_kind(o)), "softspoken4");
 	CHECK_STR(ot_kind_name((enum ot_kind)99), "unknown");
@@ -401,5 +431,5 @@ TEST(wrong_use)
 }
 
 TEST_MAIN(CASE(every_kind_and_level), CASE(sizes_at_boundaries), CASE(exhaust_and_refill), CASE(both_directions),
-	  CASE(both_directions_bulk), CASE(automatic_kind), CASE(threads_change_nothing), CASE(wire_digests), CASE(points_that_are_none),
+	  CASE(both_directions_bulk), CASE(set_up_from_transfers), CASE(automatic_kind), CASE(threads_change_nothing), CASE(wire_digests), CASE(points_that_are_none),
 	  CASE(points_that_cancel), CASE(truncated_peer), CASE(wrong_use))
