@@ -101,7 +101,7 @@ static void pair_run(struct ot_side s[2])
 }
 
 /* Keeps the first error of a side and its sentence. */
-static int pair_try(struct ot_side *s, const struct ot *o, int rc)
+static __attribute__((unused)) int pair_try(struct ot_side *s, const struct ot *o, int rc)
 {
 	if (rc && !s->rc) {
 		s->rc = rc;
