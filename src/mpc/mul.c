@@ -113,10 +113,10 @@ static int mul_lane(struct mpc *m, size_t begin, size_t end, void *arg)
 	const struct job *j = arg;
 	struct avec out = avec_slice(j->out, begin, end - begin), x = avec_slice(j->x, begin, end - begin),
 		    y = avec_slice(j->y, begin, end - begin);
-	struct cross_terms t = { .bits = out.bits, .x_bits = out.bits };
+	struct cross_terms t = { .bits = out.bits, .x_bits = x.bits };
 	int rc, me = mpc_party(m);
 
-	TRY(mpc_op(m, MPC_OP_MUL, out.n, out.bits | 1u << 24));
+	TRY(mpc_op(m, MPC_OP_MUL, out.n, out.bits | (unsigned)x.bits << 8 | 1u << 24));
 	/* x of each party meets y of the other: as sender a party gives its y, as receiver its x. */
 	t.on[0] = t.on[1] = 1;
 	t.y[me] = y.v;
@@ -126,14 +126,19 @@ out:
 	return rc;
 }
 
-int mpc_mul(struct mpc *m, struct avec *out, const struct avec *x, const struct avec *y)
+int mpc_mul_parts(struct mpc *m, struct avec *out, const struct avec *x, const struct avec *y)
 {
 	struct job j = { .x = x, .y = y, .out = out };
 
-	if (x->n != y->n || out->n != y->n || x->bits != y->bits || out->bits != y->bits ||
+	if (x->n != y->n || out->n != y->n || x->bits > y->bits || out->bits != y->bits || avec_words(x) != avec_words(y) ||
 	    out->scale != x->scale + y->scale)
 		return ERR_INPUT;
 	return mpc_split(m, out->n, 64, mul_lane, &j);
+}
+
+int mpc_mul(struct mpc *m, struct avec *out, const struct avec *x, const struct avec *y)
+{
+	return x->bits == y->bits ? mpc_mul_parts(m, out, x, y) : ERR_INPUT;
 }
 
 /* Half of the elements in each direction, so that both parties work as much. */

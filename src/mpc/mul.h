@@ -11,6 +11,7 @@
  *	mpc_mul_priv	1 cross term	c as given
  *	mpc_square	1 cross term	c = k - 1, ring k - 1
  *	mpc_mul		2 cross terms, one in each direction, at once
+ *	mpc_mul_parts	2 cross terms, c as given
  *
  * out may be an input. The scale of out is the sum of the scales of x and y.
  */
@@ -29,6 +30,11 @@ int mpc_mul_priv(struct mpc *m, int owner, struct avec *out, const struct avec *
 		 const struct avec *y) PET_MUST_USE;
 /* Both shared, same bits. */
 int mpc_mul(struct mpc *m, struct avec *out, const struct avec *x, const struct avec *y) PET_MUST_USE;
+/*
+ * The same for an x that is the sum of a part of each party, both integers of x->bits bits without sign, which is
+ * cheaper when x->bits is less than the ring's: (x0 + x1)·y. Not for shares: those wrap. Rings as in mpc_mul_priv.
+ */
+int mpc_mul_parts(struct mpc *m, struct avec *out, const struct avec *x, const struct avec *y) PET_MUST_USE;
 int mpc_square(struct mpc *m, struct avec *out, const struct avec *x) PET_MUST_USE;
 
 #endif
