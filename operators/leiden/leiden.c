@@ -3,6 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define SAME_MAX 4	/* iterations in a row that change nothing: other coins might have */
+#define TRIES 4		/* turns of a node that had a candidate out of reach each time */
 #define SMALL 256	/* nodes up to which an eighth of the active ones chooses at once; */
 #define MEDIUM 4096	/* a quarter; above, a half */
 
@@ -48,6 +50,7 @@ struct work {
 	uint64_t *inside;	/* bits: of the batch */
 	uint64_t *coin;
 	uint32_t *choice;
+	uint8_t *tries;		/* per node: since a neighbour moved, while a candidate was out of reach */
 	uint64_t *weight;	/* per label, of the node at hand */
 };
 
@@ -81,6 +84,7 @@ static void work_free(struct work *k)
 	free(k->inside);
 	free(k->coin);
 	free(k->choice);
+	free(k->tries);
 	free(k->weight);
 }
 
@@ -105,10 +109,11 @@ static int work_new(struct work *k, const struct lgraph *g, const struct lqualit
 	k->inside = calloc(words_of(g->n), sizeof(*k->inside));
 	k->coin = calloc(words_of(g->n), sizeof(*k->coin));
 	k->choice = calloc(n, sizeof(*k->choice));
+	k->tries = calloc(n, sizeof(*k->tries));
 	k->weight = calloc(n, sizeof(*k->weight));
 	k->b.node = calloc(n, sizeof(*k->b.node));
 	k->b.first = calloc(n + 1, sizeof(*k->b.first));
-	if (!k->p.members || !k->p.size || !k->p.total || !k->active || !k->inside || !k->coin || !k->choice || !k->weight ||
+	if (!k->p.members || !k->p.size || !k->p.total || !k->active || !k->inside || !k->coin || !k->choice || !k->tries || !k->weight ||
 	    !k->b.node || !k->b.first || lbatch_reserve(&k->b, n) != 0)
 		return ERR_NOMEM;
 	count_in(&k->p);
@@ -228,7 +233,7 @@ static void restrict_to_allowed(struct work *k, const uint32_t *only)
 			b->w[at++] = b->w[j];
 		}
 		begin = end;
-		if (!later)
+		if (!later || ++k->tries[u] == TRIES)
 			clear(k->active, u);
 		if (at == mine + 1) {
 			at = mine;
@@ -308,6 +313,8 @@ static int batch(struct work *k, const struct leval *e)
 		goto out;
 	if (e->either)
 		TRY(e->either(e->arg, k->inside, words));
+	for (uint32_t u = 0; u < k->p.g->n; u++)
+		k->tries[u] = bit(k->inside, u) ? 0 : k->tries[u];
 	for (size_t i = 0; i < words; i++)
 		k->active[i] |= k->inside[i];
 out:
@@ -334,11 +341,11 @@ static int phase(struct work *k, const struct lconf *conf, const struct leval *e
 	for (uint32_t u = 0; u < k->p.g->n; u++)
 		set(k->active, u);
 	while (done < most && any(k->active, words)) {
-		if (e->step)
-			TRY(e->step(e->arg, level, k->p.bound != NULL));
 		draw(k, coins);
 		if (k->b.n == 0)
 			continue;	/* the coins chose nobody */
+		if (e->step)
+			TRY(e->step(e->arg, level, k->p.bound != NULL));
 		TRY(batch(k, e));
 		done++;
 	}
@@ -450,6 +457,7 @@ out:
 int leiden_run(const struct lconf *conf, const struct lgraph *g, const struct leval *e, struct prg *coins, uint32_t *label)
 {
 	uint32_t *map = calloc((size_t)g->n + 1, sizeof(*map)), *scratch = calloc((size_t)g->n + 1, sizeof(*scratch));
+	unsigned same = 0;
 	int rc = ERR_NOMEM;
 
 	if (!map || !scratch)
@@ -459,7 +467,8 @@ int leiden_run(const struct lconf *conf, const struct lgraph *g, const struct le
 	for (unsigned i = 0; i < conf->iterations; i++) {
 		TRY(iteration(conf, g, e, coins, label, map));
 		(void)lgraph_compact(map, g->n, scratch);
-		if (i && memcmp(label, map, g->n * sizeof(*map)) == 0)
+		same = memcmp(label, map, g->n * sizeof(*map)) == 0 ? same + 1 : 0;
+		if (same == SAME_MAX)
 			break;
 		memcpy(label, map, g->n * sizeof(*map));
 	}

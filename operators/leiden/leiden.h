@@ -27,11 +27,21 @@ struct lquality {
 	uint64_t total;		/* sum of all degrees of the common graph; 0 where it is kept shared */
 };
 
+/* Bits of a number. */
+static inline unsigned lquality_bits(unsigned __int128 v)
+{
+	unsigned n = 0;
+
+	for (; v; v >>= 1)
+		n++;
+	return n;
+}
+
 struct lconf {
 	struct lquality q;
 	unsigned max_move;	/* a phase takes at most so many times the batches in which every node has a turn on average */
 	unsigned max_merge;	/* levels of an iteration */
-	unsigned iterations;	/* at most: one that changes nothing is the last */
+	unsigned iterations;	/* at most: four in a row that change nothing are the last */
 };
 
 /* A phase: labels are 0 … g->n - 1. */

@@ -11,23 +11,14 @@
 
 typedef unsigned __int128 u128;
 
-static unsigned bits_of(u128 v)
-{
-	unsigned n = 0;
-
-	for (; v; v >>= 1)
-		n++;
-	return n;
-}
-
 unsigned lsecure_bits(const struct lquality *q, unsigned total_bits, uint32_t nodes)
 {
 	unsigned most;
 
 	if (q->cpm)	/* 2^t·M + g·N^2 */
-		most = 1 + (total_bits + q->t > bits_of(q->g) + 2 * bits_of(nodes) ? total_bits + q->t : bits_of(q->g) + 2 * bits_of(nodes));
+		most = 1 + (total_bits + q->t > lquality_bits(q->g) + 2 * lquality_bits(nodes) ? total_bits + q->t : lquality_bits(q->g) + 2 * lquality_bits(nodes));
 	else		/* (2^t + g)·M^2 */
-		most = 2 * total_bits + bits_of(((u128)1 << q->t) + q->g);
+		most = 2 * total_bits + lquality_bits(((u128)1 << q->t) + q->g);
 	most += 1;	/* the sign */
 	return most <= 64 ? most : most <= 128 ? 128 : 0;
 }
@@ -415,8 +406,10 @@ static int inside_new(struct inside *in, const struct lgraph *g, const uint32_t 
 	return 0;
 }
 
-static void inside_free(struct inside *in)
+static void inside_free(struct inside *in, uint32_t nodes)
 {
+	if (in->total)
+		explicit_bzero(in->total, nodes * sizeof(*in->total));
 	free(in->total);
 	free(in->size);
 }
@@ -458,6 +451,6 @@ int lsecure_quality(struct lsecure *s, const struct lgraph *g, const uint32_t *l
 		sizes += (u128)in.size[c] * in.size[c];
 	store(out, 0, ((u128)in.weight << s->q.t) - (mpc_party(s->m) == 0 ? s->q.g * sizes : 0));
 out:
-	inside_free(&in);
+	inside_free(&in, g->n);
 	return rc;
 }

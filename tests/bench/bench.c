@@ -17,6 +17,7 @@ static const struct bench_verb verbs[] = {
 	ENGINE("permute"), ENGINE("recip"), ENGINE("div"), ENGINE("sqrt"), ENGINE("log"), ENGINE("exp"), ENGINE("sigmoid"),
 	ENGINE("argmax"), ENGINE("a2b"), ENGINE("lut"),
 	{ "gateway", "[--bytes N] [--streams S] [--peer pet-netd|nginx] [--raw yes]", bench_gateway },
+	{ "leiden", "[--edges N] [--graph SEED] [--seeds N] [--fraction-bits F] [--warm-start true|false] [--threads T]", bench_leiden },
 	{ "okvs", "[--n N] [--threads T] [--runs R] | --rows N [--dense G] [--trials T] [--bits B] [--threads T]", bench_okvs },
 	{ "psi", "--n N [--protocol vole|ecdh|auto] [--receiver both|party_a|party_b] [--stages yes] " BENCH_TWO_USAGE, bench_psi },
 	{ "psi-csv", "--n ROWS [--protocol P] [--threads T] [--bucket-rows R] [--dir DIR]", bench_psi_csv },

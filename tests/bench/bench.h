@@ -22,6 +22,7 @@ int bench_cot(int argc, char **argv, json_t *out, struct errmsg *em);
 int bench_rot(int argc, char **argv, json_t *out, struct errmsg *em);
 int bench_engine(int argc, char **argv, json_t *out, struct errmsg *em);
 int bench_gateway(int argc, char **argv, json_t *out, struct errmsg *em);
+int bench_leiden(int argc, char **argv, json_t *out, struct errmsg *em);
 int bench_psi_csv(int argc, char **argv, json_t *out, struct errmsg *em);
 int bench_csv(int argc, char **argv, json_t *out, struct errmsg *em);
 int bench_okvs(int argc, char **argv, json_t *out, struct errmsg *em);
