@@ -2,7 +2,7 @@
 BUILD_PACKAGES=(gcc make autoconf automake pkg-config libc6-dev
   libfcgi-dev libmariadb-dev libjansson-dev libcurl4-openssl-dev libssl-dev libyaml-dev libsodium-dev)
 RUN_PACKAGES=(mariadb-server-core mariadb-client-core nginx-core curl openssl)
-TEST_PACKAGES=(procps valgrind)
+TEST_PACKAGES=(procps valgrind libigraph-dev)
 
 # need_packages NAME…: installs what is not there, and says so. Services that come along are neither started nor enabled.
 need_packages() {
