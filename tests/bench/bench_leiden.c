@@ -72,7 +72,7 @@ static int run_pair(const struct files *f, int argc, char **argv, const char *th
 		 "--a-input local_nodes=%s/nodes0.csv --b-input local_nodes=%s/nodes1.csv --a-output cluster=%s/a.out --b-output cluster=%s/b.out "
 		 "--param reveal_modularity=true --param fraction_bits=%.8s --param warm_start=%.8s --param n_seeds=%.8s --threads %.8s",
 		 PET_BUILD_DIR, PET_BUILD_DIR, d, d, d, d, d, d, bench_opt(argc, argv, "fraction-bits", "1"),
-		 bench_opt(argc, argv, "warm-start", "true"), bench_opt(argc, argv, "seeds", "1"), threads);
+		 bench_opt(argc, argv, "warm-start", "false"), bench_opt(argc, argv, "seeds", "1"), threads);
 	p = popen(command, "r");
 	if (!p)
 		return ERR_IO;

@@ -49,7 +49,7 @@ is "$(awk -F, '$1 < 5 && NR > 1' a.out b.out | cut -d, -f2 | sort -u | wc -l)" 1
 is "$(value "$out" communities)" 2 "said in the result"
 is "$(value "$out" modularity | cut -c1-6)" 0.4230 "with its modularity"
 cp a.out first.out
-for option in threads=2 seed=7 warm_start=false n_seeds=4 max_move=3 fraction_bits=1 objective=cpm; do
+for option in threads=2 seed=7 warm_start=true n_seeds=4 max_move=3 fraction_bits=1 objective=cpm; do
   case $option in threads=*) set -- --threads 2 ;; objective=cpm) set -- --param objective=cpm --param resolution=0.5 ;; *) set -- --param "$option" ;; esac
   run "$@" >/dev/null
   is "$(cksum <a.out)" "$(cksum <first.out)" "the same with $option"
