@@ -216,6 +216,11 @@ static void grow(const struct hist *h, size_t group, struct room *r)
 		ggm_send(&h->ggm, group, cot, mpc_delta(h->m), r->leaf, corr);
 }
 
+static unsigned hashes_of(const struct pass *p)
+{
+	return p->bits > 64 ? p->values : (p->values + 1) / 2;
+}
+
 /* Value k of a hash: its lower or its upper half, reduced. */
 static inline uint64_t half(const struct block *b, unsigned k, uint64_t mask)
 {
@@ -259,18 +264,63 @@ static void take_tree(struct pass *p, const struct room *r, size_t feature, size
 	}
 }
 
+typedef unsigned __int128 u128;
+
+static inline u128 wide(const uint64_t *w)
+{
+	return (u128)w[1] << 64 | w[0];
+}
+
+static inline void add_wide(uint64_t *to, u128 v)
+{
+	v += wide(to);
+	to[0] = (uint64_t)v;
+	to[1] = (uint64_t)(v >> 64);
+}
+
+/* give_tree and take_tree for a ring of 128 bits. */
+static void wide_tree(struct pass *p, const struct room *r, size_t feature, size_t row, unsigned value)
+{
+	const struct hist *h = p->h;
+	size_t bins = (size_t)1 << h->conf.beta, lane = row % GGM_LANES;
+	unsigned turn = h->turn[(feature * h->groups + row / GGM_LANES) * GGM_LANES + lane];
+	uint64_t *sum = p->sum[value]->v + 2 * feature * bins, *wire = p->wire + 2 * (value * h->conf.rows + row);
+	u128 own = wide(p->v[value]->v + 2 * row), total = 0;
+	int owner = is_owner(h);
+
+	for (size_t j = 0; j < bins; j++) {
+		u128 here = -(u128)(((uint64_t)(j ^ r->alpha[lane]) - 1) >> 63), y = wide(r->hash[GGM_LANES * j + lane].w);
+
+		y = owner ? y & ~here : y;
+		total += y;
+		add_wide(sum + 2 * (j ^ turn), owner ? y : -y);
+	}
+	if (!owner) {
+		wire[0] = (uint64_t)(own + total);
+		wire[1] = (uint64_t)((own + total) >> 64);
+		return;
+	}
+	for (size_t j = 0; j < bins; j++) {
+		u128 here = -(u128)(((uint64_t)(j ^ r->alpha[lane]) - 1) >> 63);
+
+		add_wide(sum + 2 * (j ^ turn), (wide(wire) + own - total) & here);
+	}
+}
+
 static void one_group(struct pass *p, struct room *r, size_t feature, size_t g)
 {
 	const struct hist *h = p->h;
 	size_t leaves = ggm_leaves(&h->ggm), group = feature * h->groups + g;
-	unsigned hashes = (p->values + 1) / 2;
+	unsigned hashes = hashes_of(p), per = p->bits > 64 ? 1 : 2;
 
 	grow(h, group, r);
 	for (unsigned k = 0; k < hashes; k++) {
 		hash_blocks(mpc_hash(h->m), p->index + (group * hashes + k) * leaves, r->leaf, r->hash, leaves);
-		for (unsigned value = 2 * k; value < 2 * k + 2 && value < p->values; value++) {
+		for (unsigned value = per * k; value < per * (k + 1) && value < p->values; value++) {
 			for (size_t row = g * GGM_LANES; row < g * GGM_LANES + GGM_LANES && row < h->conf.rows; row++) {
-				if (is_owner(h))
+				if (per == 1)
+					wide_tree(p, r, feature, row, value);
+				else if (is_owner(h))
 					take_tree(p, r, feature, row, value);
 				else
 					give_tree(p, r, feature, row, value);
@@ -283,7 +333,8 @@ static void one_group(struct pass *p, struct room *r, size_t feature, size_t g)
 static int all_features(struct pass *p)
 {
 	struct hist *h = p->h;
-	size_t n = (size_t)h->conf.rows * p->values;
+	size_t n = (size_t)h->conf.rows * p->values * (p->bits > 64 ? 2 : 1);
+	unsigned width = p->bits > 64 ? 64 : p->bits;
 	int threads = h->conf.threads, rc = 0;
 	struct room *room = calloc((size_t)threads, sizeof(*room));
 	uint64_t *wire = malloc((n * (size_t)threads + 1) * sizeof(*wire));
@@ -296,7 +347,7 @@ static int all_features(struct pass *p)
 		part = h->conf.features - from < (uint32_t)threads ? h->conf.features - from : (uint32_t)threads;
 		if (is_owner(h))
 			for (uint32_t i = 0; i < part && !rc; i++)
-				rc = mpc_recv_bits(h->m, wire + i * n, n, p->bits);
+				rc = mpc_recv_bits(h->m, wire + i * n, n, width);
 #pragma omp parallel for num_threads((int)part) schedule(static, 1) if (part > 1)
 		for (uint32_t i = 0; i < part; i++) {
 			struct pass own = *p;
@@ -307,7 +358,7 @@ static int all_features(struct pass *p)
 		}
 		if (!is_owner(h))
 			for (uint32_t i = 0; i < part && !rc; i++)
-				rc = mpc_send_bits(h->m, wire + i * n, n, p->bits);
+				rc = mpc_send_bits(h->m, wire + i * n, n, width);
 	}
 	for (int t = 0; room && t < threads; t++)
 		room_free(&room[t], h);
@@ -322,7 +373,7 @@ static int fits(const struct hist *h, struct avec *const *sum, const struct avec
 
 	for (unsigned i = 0; i < values; i++)
 		if (v[i]->n != h->conf.rows || sum[i]->n != bins || v[i]->bits != v[0]->bits || sum[i]->bits != v[0]->bits ||
-		    v[i]->bits > AVEC_BITS_MAX || sum[i]->scale != v[i]->scale)
+		    sum[i]->scale != v[i]->scale)
 			return 0;
 	return values > 0;
 }
@@ -336,9 +387,9 @@ int hist_add(struct hist *h, struct avec *const *sum, const struct avec *const *
 		return ERR_INPUT;
 	p.bits = v[0]->bits;
 	TRY(mpc_op(h->m, MPC_OP_HIST, (uint64_t)values << 32 | h->conf.rows, p.bits | 1u << 16));
-	p.index = mpc_index(h->m, 1 - h->conf.owner, (uint64_t)h->all * ((values + 1) / 2) * ggm_leaves(&h->ggm));
+	p.index = mpc_index(h->m, 1 - h->conf.owner, (uint64_t)h->all * hashes_of(&p) * ggm_leaves(&h->ggm));
 	TRY(all_features(&p));
-	for (unsigned i = 0; i < values; i++)
+	for (unsigned i = 0; i < values && p.bits <= 64; i++)
 		for (size_t j = 0; j < sum[i]->n; j++)
 			sum[i]->v[j] &= bits_mask(p.bits);
 out:

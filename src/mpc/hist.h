@@ -11,7 +11,7 @@
  * A pass hashes the leaves anew and sends one number per (i,f) and value.
  *
  *	set-up	per (i,f): beta COTs, beta bits, 16 (beta - 1) bytes; two flights per chunk
- *	pass	per (i,f) and value: `bits` bits, one flight; 2^beta·(1 + ceil(values / 2)) AES
+ *	pass	per (i,f) and value: `bits` bits, one flight; 2^beta·(1 + ceil(values / 2)) AES, of 128 bits 2^beta·(1 + values)
  *
  * with 2^beta bins, beta from 3 to 8. The other party learns nothing, the owner
  * numbers masked by the hash of the leaf that it lacks. Hash indices are the
@@ -40,7 +40,7 @@ int hist_new(struct hist **out, struct mpc *m, const struct hist_conf *conf) PET
 void hist_free(struct hist *h);
 /*
  * sum[v] += the sums of v[0 … values - 1], which have `rows` elements each: features·2^beta elements, feature after feature,
- * of v's bits, at most 64. All vectors have the same bits and scale.
+ * of v's bits, at most 64, or 128. All vectors have the same bits and scale.
  */
 int hist_add(struct hist *h, struct avec *const *sum, const struct avec *const *v, unsigned values) PET_MUST_USE;
 

@@ -142,6 +142,66 @@ TEST(rings_values_and_threads)
 					      .bits = bits[i], .values = values, .passes = 1 });
 }
 
+/* 128 bits: values whose upper word counts, sums that carry. */
+static int run_wide(struct mpc *m, void *arg)
+{
+	enum { ROWS = 203, BETA = 4 };
+	struct shape *s = arg;
+	uint8_t bin[2 * ROWS];
+	unsigned __int128 want[2 << BETA] = { 0 };
+	struct hist_conf conf = { .owner = s->conf.owner, .rows = ROWS, .features = 2, .beta = BETA, .threads = 2, .bin = bin };
+	struct avec v[3] = { { 0 } }, sum[3] = { { 0 } }, *out[3] = { &sum[0], &sum[1], &sum[2] };
+	const struct avec *in[3] = { &v[0], &v[1], &v[2] };
+	struct hist *h = NULL;
+	struct prg g;
+	int rc;
+
+	prg_init(&g, block_set(5, 5));
+	prg_fill(&g, bin, sizeof(bin));
+	for (int i = 0; i < 2 * ROWS; i++)
+		bin[i] &= 15;
+	TRY(hist_new(&h, m, &conf));
+	for (int k = 0; k < 3; k++) {
+		TRY(avec_new(&v[k], ROWS, 128, 0));
+		TRY(avec_new(&sum[k], 2 << BETA, 128, 0));
+		memset(want, 0, k == 2 ? sizeof(want) : 0);
+		for (int i = 0; i < ROWS; i++) {
+			unsigned __int128 w[2];
+
+			prg_fill(&g, w, sizeof(w));
+			memcpy(v[k].v + 2 * i, &w[mpc_party(m)], 16);
+			for (int f = 0; f < 2 && k == 2; f++)
+				want[f * 16 + bin[f * ROWS + i]] += w[0] + w[1];
+		}
+	}
+	TRY(hist_add(h, out, in, 3));
+	TRY(mpc_reveal(m, MPC_BOTH, &sum[2], &sum[2]));
+	s->bad[mpc_party(m)] = memcmp(sum[2].v, want, sizeof(want)) != 0;
+out:
+	hist_free(h);
+	for (int k = 0; k < 3; k++) {
+		avec_free(&v[k]);
+		avec_free(&sum[k]);
+	}
+	return rc;
+}
+
+TEST(rings_of_128_bits)
+{
+	for (int owner = 0; owner < 2; owner++) {
+		struct shape s = { .conf = { .owner = owner }, .bad = { 1, 1 } };
+		struct pair_side side[2] = { { .run = run_wide, .arg = &s }, { .run = run_wide, .arg = &s } };
+
+		for (int i = 0; i < 2; i++)
+			side[i].conf = (struct mpc_conf){ .kind = OT_SOFTSPOKEN4, .threads = 1 };
+		pair_run(side);
+		for (int i = 0; i < 2; i++) {
+			CHECK_INT(side[i].rc, 0);
+			CHECK_INT(s.bad[i], 0);
+		}
+	}
+}
+
 TEST(rows)
 {
 	static const uint32_t rows[] = { 0, 1, 3, 4, 5, 63, 65, 3000 };
@@ -192,4 +252,4 @@ TEST(misuse)
 	CHECK_INT(side[1].rc, 0);
 }
 
-TEST_MAIN(CASE(every_number_of_bins), CASE(rings_values_and_threads), CASE(rows), CASE(misuse))
+TEST_MAIN(CASE(every_number_of_bins), CASE(rings_values_and_threads), CASE(rings_of_128_bits), CASE(rows), CASE(misuse))
