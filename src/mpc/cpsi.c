@@ -229,10 +229,29 @@ static struct block pad(const struct keys *k, struct block f, unsigned which)
 	return hash_one(&k->more, block_xor(f, block_set(which, 0)));
 }
 
-/* Block 0: tag and column 0; block i: columns 2i - 1 and 2i. */
-static unsigned blocks_of(unsigned columns)
+/* Words of payload of an item. */
+static unsigned words_of(const struct cpsi *c)
 {
-	return 1 + columns / 2;
+	return c->wide ? 2 * c->columns : c->columns;
+}
+
+/* Block 0: tag and word 0; block i: words 2i - 1 and 2i. */
+static unsigned blocks_of(unsigned words)
+{
+	return 1 + words / 2;
+}
+
+/* Word w (from 1) of what an item's payload is less than the masks of its bin; of wide columns with the borrow. */
+static uint64_t masked_word(const struct cpsi *c, unsigned w, size_t item, const uint64_t *mask, uint32_t bins)
+{
+	unsigned __int128 p, r;
+	unsigned column = (w - 1) / 2;
+
+	if (!c->wide)
+		return c->payload[w - 1][item] - mask[(size_t)w * bins];
+	p = (unsigned __int128)c->payload[column][2 * item + 1] << 64 | c->payload[column][2 * item];
+	r = (unsigned __int128)mask[(size_t)(2 * column + 2) * bins] << 64 | mask[(size_t)(2 * column + 1) * bins];
+	return (uint64_t)((p - r) >> ((w - 1) % 2 * 64));
 }
 
 /* One table per block, over the same keys. S: values as they are to be decoded, tags and masks in `own`, bins after bins per word. */
@@ -251,18 +270,17 @@ static int tables_send(struct mpc *m, const struct cpsi *c, const struct keys *k
 	TRY(okvs_params_set(&p, o->n));
 	table = malloc(okvs_size(&p) * sizeof(*table));
 	rc = table ? okvs_set_new_var(&set, &p, k->table_seed, o->key, o->n, 1) : ERR_NOMEM;
-	for (unsigned b = 0; b < blocks_of(c->columns) && !rc; b++) {
+	for (unsigned b = 0; b < blocks_of(words_of(c)) && !rc; b++) {
 		for (size_t i = 0; i < o->n; i++) {
 			size_t key = okvs_set_order(set)[i], item = key / PLACES;
 			struct block v = pad(k, o->out[key], b);
 
 			for (unsigned half = 0; half < 2; half++) {
-				unsigned word = 2 * b + half;	/* 0: the tag, w: column w - 1 */
-				uint64_t secret = word > c->columns ? 0 : own[(size_t)word * bins + bin_of[key]];
+				unsigned word = 2 * b + half;	/* 0: the tag */
+				const uint64_t *mask = own + bin_of[key];
 
-				if (word && word <= c->columns)
-					secret = c->payload[word - 1][item] - secret;
-				v.w[half] ^= secret;
+				if (word <= words_of(c))
+					v.w[half] ^= word ? masked_word(c, word, item, mask, bins) : mask[0];
 			}
 			value[i] = v;
 		}
@@ -294,7 +312,7 @@ static int tables_receive(struct mpc *m, const struct cpsi *c, const struct keys
 	TRY(okvs_params_set(&p, (uint64_t)PLACES * c->peer));
 	table = malloc(okvs_size(&p) * sizeof(*table));
 	rc = table ? okvs_set_new_var(&set, &p, k->table_seed, o->key, o->n, 1) : ERR_NOMEM;
-	for (unsigned b = 0; b < blocks_of(c->columns) && !rc; b++) {
+	for (unsigned b = 0; b < blocks_of(words_of(c)) && !rc; b++) {
 		TRY(chan_recv(mpc_chan(m), table, okvs_size(&p) * sizeof(*table)));
 		okvs_decode_var(set, table, value, 1);
 		for (size_t i = 0; i < o->n; i++) {
@@ -302,7 +320,7 @@ static int tables_receive(struct mpc *m, const struct cpsi *c, const struct keys
 			struct block v = block_xor(value[i], pad(k, o->out[key], b));
 
 			for (unsigned half = 0; half < 2; half++)
-				if (2 * b + half <= c->columns)
+				if (2 * b + half <= words_of(c))
 					own[(size_t)(2 * b + half) * bins + key] = v.w[half];
 		}
 	}
@@ -368,7 +386,7 @@ static int provide(struct mpc *m, const struct cpsi *c, const struct keys *k, ui
 	int rc = oprf_new(&o, (size_t)c->own * PLACES);
 
 	prg_init_random(&g);
-	prg_fill(&g, own, (size_t)(c->columns + 1) * bins * sizeof(*own));
+	prg_fill(&g, own, (size_t)(words_of(c) + 1) * bins * sizeof(*own));
 	prg_wipe(&g);
 	if (!bin_of)
 		rc = ERR_NOMEM;
@@ -400,8 +418,17 @@ static int share_results(struct mpc *m, const struct cpsi *c, uint32_t bins, con
 		avec_neg(&diff, &diff);
 	TRY(mpc_eqz(m, match, &diff));
 	for (unsigned i = 0; i < c->columns; i++) {
-		memcpy(diff.v, own + (size_t)(i + 1) * bins, bins * sizeof(*own));
-		TRY(mpc_mux(m, &value[i], match, &diff));
+		const uint64_t *word = own + (size_t)(c->wide ? 2 * i + 1 : i + 1) * bins;
+
+		for (uint32_t b = 0; b < bins; b++) {
+			if (!c->wide) {
+				value[i].v[b] = word[b];
+				continue;
+			}
+			value[i].v[2 * b] = word[b];
+			value[i].v[2 * b + 1] = word[bins + b];
+		}
+		TRY(mpc_mux(m, &value[i], match, &value[i]));
 	}
 out:
 	avec_free(&diff);
@@ -411,7 +438,7 @@ out:
 static int fits(const struct cpsi *c, uint32_t bins, const struct bvec *match, const struct avec *value)
 {
 	for (unsigned i = 0; i < c->columns; i++)
-		if (value[i].n != bins || value[i].bits != 64)
+		if (value[i].n != bins || value[i].bits != (c->wide ? 128 : 64))
 			return 0;
 	return match->n == bins && c->own <= CPSI_ITEMS_MAX && c->peer <= CPSI_ITEMS_MAX;
 }
@@ -426,11 +453,11 @@ int cpsi_run(struct mpc *m, const struct cpsi *c, struct bvec *match, struct ave
 
 	if (!fits(c, bins, match, value))
 		return ERR_INPUT;
-	own = calloc((size_t)(c->columns + 1) * bins, sizeof(*own));
+	own = calloc((size_t)(words_of(c) + 1) * bins, sizeof(*own));
 	if (!own)
 		return ERR_NOMEM;
 	make_keys(m, &k);
-	TRY(mpc_op(m, MPC_OP_PSI, (uint64_t)bins << 32 | (me ? c->peer : c->own), c->columns | (uint64_t)c->receiver << 32));
+	TRY(mpc_op(m, MPC_OP_PSI, (uint64_t)bins << 32 | (me ? c->peer : c->own), words_of(c) | (uint64_t)c->receiver << 32));
 	TRY(chan_flush(mpc_chan(m)));
 	TRY(mpc_recv(m, &none, 0));	/* what is due is compared before the channel is used past the engine */
 	rc = me ? receive(m, c, &k, bins, item_of, own) : provide(m, c, &k, bins, own);
@@ -438,7 +465,7 @@ int cpsi_run(struct mpc *m, const struct cpsi *c, struct bvec *match, struct ave
 		rc = share_results(m, c, bins, own, match, value);
 out:
 	sodium_memzero(&k, sizeof(k));
-	sodium_memzero(own, (size_t)(c->columns + 1) * bins * sizeof(*own));
+	sodium_memzero(own, (size_t)(words_of(c) + 1) * bins * sizeof(*own));
 	free(own);
 	return rc;
 }

@@ -16,7 +16,7 @@
  * hashes would tell S something. Wrong matches: 2^-64 per bin.
  *
  * Who learns what: both the two numbers of items. Nothing else.
- * Bytes: 16·1.3·bins (R to S) and 16·1.3·3m·(1 + ceil((columns - 1) / 2)) (S to R), the VOLE's, and per bin a
+ * Bytes: 16·1.3·bins (R to S) and 16·1.3·3m·(1 + floor(words / 2)) (S to R), words = those of all columns, the VOLE's, and per bin a
  * comparison of 64 bits and a selection per column. Flights: those of the VOLE, 2, then 6 and 2.
  */
 #ifndef PET_MPC_CPSI_H
@@ -33,13 +33,14 @@ struct cpsi {
 	uint32_t own, peer;	/* numbers of items, said to each other before */
 	const struct block *item;	/* own, distinct: hashes under a key agreed after the items were fixed */
 	unsigned columns;	/* of the sender's payload */
-	const uint64_t *const *payload;	/* at the sender: a column each, `own` words */
+	int wide;		/* columns have 128 bits: two words an item, low first */
+	const uint64_t *const *payload;	/* at the sender: a column each, `own` items */
 	struct errmsg *em;
 };
 
 /* How many bins: the length of all results. */
 uint32_t cpsi_bins(uint32_t receiver_items);
-/* match: a bit per bin. value: `columns` vectors of 64 bits. item_of: at R, which item is in a bin, CPSI_EMPTY for none; else untouched. */
+/* match: a bit per bin. value: `columns` vectors of 64 bits, or of 128. item_of: at R, which item is in a bin, CPSI_EMPTY for none; else untouched. */
 int cpsi_run(struct mpc *m, const struct cpsi *c, struct bvec *match, struct avec *value, uint32_t *item_of) PET_MUST_USE;
 
 #endif

@@ -14,6 +14,7 @@ struct shape {
 	int receiver;
 	uint32_t n, m, common;	/* of R, of S */
 	unsigned columns;
+	int wide;
 	size_t bad[2];
 };
 
@@ -42,7 +43,8 @@ static size_t compare(const struct shape *s, const struct bvec *match, const str
 		seen += where[b] != CPSI_EMPTY;
 		bad += (int)bits_get(match->w, b) != want;
 		for (unsigned c = 0; c < s->columns; c++)
-			bad += value[c].v[b] != (want ? payload_of(where[b], c) : 0);
+			for (int w = 0; w <= s->wide; w++)
+				bad += value[c].v[b * (1u + (unsigned)s->wide) + (unsigned)w] != (want ? payload_of(where[b], c + 100 * (unsigned)w) : 0);
 	}
 	return bad + (seen != s->n);
 }
@@ -58,16 +60,17 @@ static int run(struct mpc *m, void *arg)
 	struct avec value[COLUMNS_MAX] = { { 0 } };
 	struct bvec match = { 0 };
 	struct errmsg em = { .code = "" };
-	struct cpsi c = { .receiver = s->receiver, .own = own, .peer = me ? s->m : s->n, .item = item, .columns = s->columns, .payload = columns, .em = &em };
+	struct cpsi c = { .receiver = s->receiver, .own = own, .peer = me ? s->m : s->n, .item = item, .columns = s->columns, .wide = s->wide, .payload = columns, .em = &em };
 
 	for (uint32_t i = 0; i < own; i++)
 		item[i] = item_of(me ? i : i + s->n - s->common);
 	for (unsigned k = 0; k < s->columns; k++) {
-		payload[k] = calloc(own + 1, sizeof(uint64_t));
+		payload[k] = calloc(own + 1, 2 * sizeof(uint64_t));
 		columns[k] = payload[k];
 		for (uint32_t i = 0; i < own; i++)
-			payload[k][i] = payload_of(i + s->n - s->common, k);
-		TRY(avec_new(&value[k], bins, 64, 0));
+			for (int w = 0; w <= s->wide; w++)
+				payload[k][i * (1u + (unsigned)s->wide) + (unsigned)w] = payload_of(i + s->n - s->common, k + 100 * (unsigned)w);
+		TRY(avec_new(&value[k], bins, s->wide ? 128 : 64, 0));
 	}
 	TRY(bvec_new(&match, bins));
 	TRY(cpsi_run(m, &c, &match, value, where));
@@ -112,7 +115,8 @@ TEST(sizes_and_overlaps)
 TEST(payload_columns)
 {
 	for (unsigned columns = 0; columns <= COLUMNS_MAX; columns++)
-		check((struct shape){ .receiver = (int)columns % 2, .n = 60, .m = 80, .common = 20, .columns = columns }, columns == 3 ? 2 : 1);
+		for (int wide = 0; wide < 2; wide++)
+			check((struct shape){ .receiver = (int)columns % 2, .n = 60, .m = 80, .common = 20, .columns = columns, .wide = wide }, columns == 3 ? 2 : 1);
 }
 
 TEST_MAIN(CASE(sizes_and_overlaps), CASE(payload_columns))
