@@ -1,6 +1,6 @@
 # Debian packages by purpose, and one function that installs the missing ones. Sourced by ./check and ./quickstart.
 BUILD_PACKAGES=(gcc make autoconf automake pkg-config libc6-dev
-  libfcgi-dev libmariadb-dev libjansson-dev libcurl4-openssl-dev libssl-dev libyaml-dev libsodium-dev)
+  libfcgi-dev libmariadb-dev libjansson-dev libcurl4-openssl-dev libssl-dev libyaml-dev libsodium-dev libsqlite3-dev libpg-query-dev)
 RUN_PACKAGES=(mariadb-server-core mariadb-client-core nginx-core curl openssl)
 TEST_PACKAGES=(procps valgrind libigraph-dev)
 

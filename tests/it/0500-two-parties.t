@@ -3,6 +3,7 @@
 set -u
 . "$abs_top_srcdir/tests/it/parties.sh"
 parties_setup "$@"
+rm "$dir/ops/op-leiden"	# a mission whose operator is not installed
 parties_start
 
 psi_request() { # INPUT_A INPUT_B [EXTRA for party_a and party_b]
@@ -64,7 +65,7 @@ n=$((n + 1)); if api "$B" "/job/status?job_id=$job" | grep -q missing.csv; then 
 
 # --- refusals ----------------------------------------------------------------
 has "$(api "$A" /job/submit '{"mission_name":"psy","mission_params":{}}')" "'psi'" "a misspelt mission: the nearest is named"
-has "$(api "$A" /job/submit '{"mission_name":"sql","mission_params":{}}')" "sql" "a mission without its operator is refused by name"
+has "$(api "$A" /job/submit '{"mission_name":"leiden","mission_params":{}}')" "'leiden'" "a mission without its operator is refused by name"
 has "$(api "$A" /job/submit "$(psi_request ../etc/passwd b.csv)")" "inputs.data" "a path that leaves the folder is refused with its place"
 has "$(api "$A" /job/submit '{"mission_name":')" "line" "broken JSON is refused with its place"
 has "$(api "$A" "/job/status?job_id=j_0000000000000000000")" '"success": false' "no such job"

@@ -30,6 +30,7 @@ parties_setup() {
     MAKEFLAGS= make -s -C "$abs_top_builddir" install prefix="$dir/inst" exec_prefix="$dir/inst" \
       systemdsystemunitdir="$dir/inst/systemd" >"$dir/install.log" 2>&1 || { cat "$dir/install.log" >&2; exit 1; }
     cp "$dir"/inst/libexec/petplatform/op-* "$abs_top_builddir"/op-test "$dir/ops/"
+    [ ! -x "$abs_top_builddir/tests/it/sql_plain" ] || cp "$abs_top_builddir/tests/it/sql_plain" "$dir/inst/"
     cp -r "$abs_top_srcdir"/tests/it "$abs_top_srcdir"/tests/bench "$dir/src/"
     mkdir "$dir/missions"
     cp "$dir"/inst/share/petplatform/missions/*.yml "$abs_top_srcdir"/tests/it/missions/*.yml "$dir/missions/"
