@@ -70,7 +70,8 @@ static int by_key(const void *a, const void *b)
 {
 	uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
 	size_t n = sorting->key_len[x] < sorting->key_len[y] ? sorting->key_len[x] : sorting->key_len[y];
-	int c = memcmp(sorting->key[x], sorting->key[y], n);
+	const char *p = sorting->key[x], *q = sorting->key[y];
+	int c = memcmp(p, q, n);
 
 	return c ? c : sorting->key_len[x] < sorting->key_len[y] ? -1 : sorting->key_len[x] > sorting->key_len[y];
 }

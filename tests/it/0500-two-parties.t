@@ -65,7 +65,7 @@ n=$((n + 1)); if api "$B" "/job/status?job_id=$job" | grep -q missing.csv; then 
 
 # --- refusals ----------------------------------------------------------------
 has "$(api "$A" /job/submit '{"mission_name":"psy","mission_params":{}}')" "'psi'" "a misspelt mission: the nearest is named"
-has "$(api "$A" /job/submit '{"mission_name":"leiden","mission_params":{}}')" "'leiden'" "a mission without its operator is refused by name"
+has "$(api "$A" /job/submit '{"mission_name":"leiden","mission_params":{}}')" "not installed at this party: leiden" "a mission without its operator is refused by name"
 has "$(api "$A" /job/submit "$(psi_request ../etc/passwd b.csv)")" "inputs.data" "a path that leaves the folder is refused with its place"
 has "$(api "$A" /job/submit '{"mission_name":')" "line" "broken JSON is refused with its place"
 has "$(api "$A" "/job/status?job_id=j_0000000000000000000")" '"success": false' "no such job"
