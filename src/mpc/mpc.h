@@ -63,6 +63,7 @@ int mpc_split(struct mpc *m, size_t n, size_t align, mpc_fn *fn, void *arg) PET_
 enum mpc_opcode {
 	MPC_OP_SHARE = 1, MPC_OP_REVEAL, MPC_OP_MUL, MPC_OP_TRUNC, MPC_OP_EXTEND, MPC_OP_AND, MPC_OP_B2A,
 	MPC_OP_MILL, MPC_OP_EQ, MPC_OP_MUX, MPC_OP_LUT, MPC_OP_HIST, MPC_OP_PERM, MPC_OP_SORT, MPC_OP_PSI,
+	MPC_OP_SCAN, MPC_OP_COMPACT,
 };
 
 /* shape: bits, scales, owners, whatever must agree. */
