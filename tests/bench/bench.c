@@ -15,7 +15,7 @@ static const struct bench_verb verbs[] = {
 	{ "cot", "--n N [--kind KIND] " BENCH_TWO_USAGE, bench_cot },
 	ENGINE("and"), ENGINE("eq"), ENGINE("ltz"), ENGINE("mul"), ENGINE("mux"), ENGINE("trunc"), ENGINE("trunc-exact"),
 	ENGINE("permute"), ENGINE("recip"), ENGINE("div"), ENGINE("sqrt"), ENGINE("log"), ENGINE("exp"), ENGINE("sigmoid"),
-	ENGINE("argmax"), ENGINE("a2b"), ENGINE("lut"),
+	ENGINE("sort"), ENGINE("argmax"), ENGINE("a2b"), ENGINE("lut"),
 	{ "gateway", "[--bytes N] [--streams S] [--peer pet-netd|nginx] [--raw yes]", bench_gateway },
 	{ "leiden", "[--edges N] [--graph SEED] [--seeds N] [--fraction-bits F] [--warm-start true|false] [--threads T]", bench_leiden },
 	{ "okvs", "[--n N] [--threads T] [--runs R] | --rows N [--dense G] [--trials T] [--bits B] [--threads T]", bench_okvs },

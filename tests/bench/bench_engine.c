@@ -1,5 +1,5 @@
 /*
- * pet-bench ltz | eq | mul | and | mux | trunc | permute | recip | sigmoid | …: one operation of the two-party
+ * pet-bench ltz | eq | mul | and | mux | trunc | permute | sort | recip | sigmoid | …: one operation of the two-party
  * engine over n elements, both parties as processes, everything included: the
  * engine's start, base OTs, all correlated randomness. After the timed part the
  * result is opened and compared with plaintext.
@@ -21,6 +21,7 @@
 #include "mpc/permute.h"
 #include "mpc/prg.h"
 #include "mpc/select.h"
+#include "mpc/sort.h"
 #include "mpc/trunc.h"
 
 struct state;
@@ -55,6 +56,7 @@ struct state {
 	struct bvec a, b, c;
 	size_t at;			/* the element that is checked */
 	uint64_t *plain;		/* own and the other's words, for the check */
+	uint64_t *sorted;		/* of sort: what must come out */
 };
 
 static int run_ltz(struct mpc *m, struct state *s)
@@ -114,6 +116,15 @@ static int run_permute(struct mpc *m, struct state *s)
 	rc = mpc_permute(m, 0, column, 1, perm);
 	free(perm);
 	return rc;
+}
+
+static int run_sort(struct mpc *m, struct state *s)
+{
+	struct avec *column[1] = { &s->z };
+	struct sort_key key = { &s->z, 0 };
+
+	avec_copy(&s->z, &s->x);
+	return mpc_sort(m, column, 1, &key, 1);
 }
 
 /* --- fixed point, selection, tables ---------------------------------------------- */
@@ -233,6 +244,33 @@ static int good_permute(const struct state *s, uint64_t x, uint64_t y, uint64_t 
 	return out == x;
 }
 
+static int by_value(const void *a, const void *b)
+{
+	int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
+
+	return x < y ? -1 : x > y;
+}
+
+static int sort_plain(struct state *s)
+{
+	const struct config *c = s->conf;
+
+	s->sorted = malloc((c->n + 1) * sizeof(*s->sorted));
+	if (!s->sorted)
+		return ERR_NOMEM;
+	for (size_t i = 0; i < c->n; i++)
+		s->sorted[i] = (uint64_t)as_signed((s->plain[i] + s->plain[2 * c->n + i]) & bits_mask(c->bits), c->bits);
+	qsort(s->sorted, c->n, sizeof(*s->sorted), by_value);
+	return 0;
+}
+
+static int good_sort(const struct state *s, uint64_t x, uint64_t y, uint64_t out)
+{
+	(void)x;
+	(void)y;
+	return out == (s->sorted[s->at] & bits_mask(s->conf->bits));
+}
+
 /* The bit is the lowest one of y. */
 static int good_mux(const struct state *s, uint64_t x, uint64_t y, uint64_t out)
 {
@@ -330,6 +368,7 @@ static const struct op ops[] = {
 	{ .name = "trunc", .run = run_trunc, .good = good_trunc },
 	{ .name = "trunc-exact", .run = run_trunc_exact, .good = good_trunc_exact },
 	{ .name = "permute", .run = run_permute, .good = good_permute, .row = scattered },
+	{ .name = "sort", .run = run_sort, .good = good_sort },
 	{ .name = "recip", .run = run_recip, .good = good_recip, .fixed = POSITIVE },
 	{ .name = "div", .run = run_div, .good = good_div, .fixed = POSITIVE },
 	{ .name = "sqrt", .run = run_sqrt, .good = good_sqrt, .fixed = POSITIVE },
@@ -372,7 +411,7 @@ static void fill(struct state *s, int party)
 
 		if (c->drop)
 			b[i] = ((uint64_t)(as_signed(sum, c->bits) >> 2) - a[i]) & bits_mask(c->bits);
-		if (c->op->fixed || c->op->run == run_argmax) {
+		if (c->op->fixed || c->op->run == run_argmax || c->op->run == run_sort) {
 			/* Where differences count, half of the ring; divisors are 16 at least. */
 			b[i] = c->op->fixed ? suit(c, a[i], sum, 3) : ((uint64_t)(as_signed(sum, c->bits) >> 1) - a[i]) & bits_mask(c->bits);
 			b[c->n + i] = suit(c, a[c->n + i], a[c->n + i] + b[c->n + i], UINT64_C(16) << FIXED_SCALE);
@@ -441,6 +480,8 @@ static int check(struct bench_side *side, struct errmsg *em)
 		TRY(mpc_reveal_bits(s->m, MPC_BOTH, &s->c, &s->c));
 	else
 		TRY(mpc_reveal(s->m, MPC_BOTH, &s->z, &s->z));
+	if (c->op->run == run_sort)
+		TRY(sort_plain(s));
 	for (size_t i = 0; i < c->n; i++) {
 		uint64_t j = c->op->row ? c->op->row(c->n, i) : i, x = a[j] + b[j], y = a[c->n + j] + b[c->n + j];
 
@@ -469,6 +510,7 @@ static void fini(struct bench_side *side)
 	bvec_free(&s->b);
 	bvec_free(&s->c);
 	free(s->plain);
+	free(s->sorted);
 	free(s);
 }
 
@@ -500,6 +542,8 @@ int bench_engine(int argc, char **argv, json_t *out, struct errmsg *em)
 	TRY(bench_opt_u64(argc, argv, "bits", c.op->fixed ? 32 : 64, &bits, em));
 	TRY(bench_opt_u64(argc, argv, "chunk", 0, &chunk, em));
 	TRY(parse_kind(bench_opt(argc, argv, "kind", "softspoken4"), &c.kind, em));
+	if (c.op->run == run_sort && bits < 2)
+		return errmsg_set(em, ERR_INPUT, "BAD_OPTION", "--bits is from 2 to 64 for sort");
 	if (bits < 1 || bits > 64 || c.n > UINT32_MAX)
 		return errmsg_set(em, ERR_INPUT, "BAD_OPTION", "--bits is from 1 to 64, --n at most %u", UINT32_MAX);
 	if (c.op->fixed && (bits < 24 || bits > 42 || (c.op->run == run_div && bits > 32)))
