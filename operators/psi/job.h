@@ -51,7 +51,7 @@ struct psi_job {
 	enum psi_protocol protocol;
 	enum psi_duplicates duplicates;
 	unsigned receivers;
-	int receives, left, power_of_two;
+	int receives, left, power_of_two, aggregate;
 	uint64_t bucket_rows;
 	/* own file */
 	struct csv *csv;
@@ -107,6 +107,9 @@ int psi_bucket_run(struct psi_job *j, struct psi_session *s, unsigned bucket, st
 
 /* intersect.c */
 int psi_intersect(struct psi_job *j) PET_MUST_USE;
+
+/* aggregate.c: the way of output: count and sum, after psi_agree_sizes */
+int psi_aggregate(struct psi_job *j) PET_MUST_USE;
 
 /* write.c */
 int psi_write(struct psi_job *j) PET_MUST_USE;

@@ -8,9 +8,11 @@
 
 #include "psi/job.h"
 
+#define AGGREGATE_ROWS (UINT32_C(1) << 24)	/* in one piece: what circuit PSI takes */
+
 static const char *const protocols[] = { "auto", "vole", "ecdh", NULL };
 static const char *const receivers[] = { "both", "party_a", "party_b", NULL };
-static const char *const outputs_of[] = { "rows", NULL };
+static const char *const outputs_of[] = { "rows", "count", "sum", NULL };
 static const char *const joins[] = { "inner", "left", NULL };
 static const char *const duplicates[] = { "error", "first", "all", NULL };
 static const char *const delimiters[] = { ",", ";", "\t", "|", NULL };
@@ -26,7 +28,11 @@ static const struct op_param params[] = {
 	{ .name = "receiver", .type = OP_STRING, .words = receivers, .fallback = "\"both\"",
 	  .help = "who learns the intersection" },
 	{ .name = "output", .type = OP_STRING, .words = outputs_of, .fallback = "\"rows\"",
-	  .help = "what a receiver gets: rows of its own file; counts and sums without rows are not offered yet" },
+	  .help = "what a receiver gets: rows of its own file; or without any row the number of common keys, and with sum the sums of sum_columns over them" },
+	{ .name = "min_count", .type = OP_INT, .low = 1, .high = 2147483647, .fallback = "2",
+	  .help = "output: count and sum: with fewer common keys a receiver learns no more than that" },
+	{ .name = "sum_columns", .type = OP_STRING_LIST, .per_party = 1, .fallback = "[]",
+	  .help = "output: sum: columns of this party's file, at most 16, whose values are summed over the common keys" },
 	{ .name = "trim", .type = OP_BOOL, .fallback = "false",
 	  .help = "white space (space, tab, CR, LF, VT, FF) at both ends of a key field does not count" },
 	{ .name = "casefold", .type = OP_STRING, .words = casefolds, .fallback = "\"none\"",
@@ -65,18 +71,37 @@ static const struct op_disclosure discloses[] = {
 	{ "both", "the number of rows of the other party, repeated keys counted", NULL },
 	{ "both", "that number up to the next power of two only", "pad_to: power_of_two at the other party" },
 	{ "both", "the number of key columns and the common parameters", NULL },
+	{ "both", "instead of rows: the number of common keys and the sums of sum_columns, if there are min_count, else that there are fewer; a receiver alone", "output: count or sum" },
 	{ "both", "that keys of the other party repeat, if they do", "duplicates: error (the default) at the other party" },
-	{ "both", "which of its own rows have a key that the other party has too", "receiver: both (the default)" },
-	{ "party_a", "which of its own rows have a key that party_b has too", "receiver: party_a" },
-	{ "party_b", "which of its own rows have a key that party_a has too", "receiver: party_b" },
+	{ "both", "which of its own rows have a key that the other party has too", "receiver: both and output: rows (the defaults)" },
+	{ "party_a", "which of its own rows have a key that party_b has too", "receiver: party_a and output: rows" },
+	{ "party_b", "which of its own rows have a key that party_a has too", "receiver: party_b and output: rows" },
 	{ .learner = NULL },
 };
+
+/* What goes with which output. */
+static int check_output(const json_t *p, struct errmsg *em)
+{
+	const char *output = json_string_value(json_object_get(p, "output")), *join = json_string_value(json_object_get(p, "join"));
+	size_t columns = json_array_size(json_object_get(p, "sum_columns"));
+
+	if (columns > 16)
+		return errmsg_set(em, ERR_INPUT, "BAD_PARAMETER", "params.sum_columns has more than 16 columns");
+	if (columns && strcmp(output, "sum") != 0)
+		return errmsg_set(em, ERR_INPUT, "BAD_PARAMETER", "params.sum_columns is for output: sum");
+	if (strcmp(output, "rows") != 0 && strcmp(join, "inner") != 0)
+		return errmsg_set(em, ERR_INPUT, "BAD_PARAMETER", "params.join: left is for output: rows");
+	return 0;
+}
 
 static int check(const json_t *p, struct errmsg *em)
 {
 	const json_t *names = json_object_get(p, "column_name"), *a, *b;
 	size_t i, j;
+	int rc = check_output(p, em);
 
+	if (rc)
+		return rc;
 	if (json_is_string(names))
 		return json_string_length(names) ? 0 :
 			errmsg_set(em, ERR_INPUT, "BAD_PARAMETER", "params.column_name is empty: expected the name of a column");
@@ -123,7 +148,8 @@ static void take_request(struct psi_job *j, struct op_ctx *ctx)
 	j->receives = (j->receivers & (op_is_first(ctx) ? PSI_FIRST : PSI_SECOND)) != 0;
 	j->left = is(ctx, "join", "left");
 	j->power_of_two = is(ctx, "pad_to", "power_of_two");
-	j->bucket_rows = (uint64_t)op_int(ctx, "bucket_rows");
+	j->aggregate = !is(ctx, "output", "rows");
+	j->bucket_rows = j->aggregate ? AGGREGATE_ROWS : (uint64_t)op_int(ctx, "bucket_rows");
 	j->workers = op_threads(ctx) < PSI_WORKERS_MAX ? op_threads(ctx) : PSI_WORKERS_MAX;
 	snprintf(j->dir, sizeof(j->dir), "%.*s", (int)sizeof(j->dir) - 1, work);
 }
@@ -200,10 +226,15 @@ static int run(struct op_ctx *ctx)
 	j->store.fd = -1;
 	take_request(j, ctx);
 	TRY(open_input(j));
-	psi_state_load(j);
+	if (!j->aggregate)
+		psi_state_load(j);
 	TRY(psi_agree_start(j));
 	TRY(psi_read(j));
 	TRY(psi_agree_sizes(j));
+	if (j->aggregate) {
+		rc = psi_aggregate(j);
+		goto out;
+	}
 	TRY(psi_intersect(j));
 	malloc_trim(0);		/* what the buckets freed, before the sort needs as much again */
 	TRY(psi_write(j));

@@ -135,7 +135,7 @@ is "$(text a)" $'id,n\n"a\nb",3\n"a""b",1' "quotes are no part of a key"
 # --- wrong values -----------------------------------------------------------------------------
 mkdir "$dir/bad"
 printf 'id\n1\n' >"$dir/bad/a.csv"
-for row in 'join|"right"|\"inner\", \"left\"' 'duplicates|"last"|\"error\", \"first\", \"all\"' 'output|"count"|one of \"rows\"' \
+for row in 'join|"right"|\"inner\", \"left\"' 'duplicates|"last"|\"error\", \"first\", \"all\"' 'output|"counts"|one of \"rows\"' \
   'delimiter|" "|one of' 'header|"no"|expected true or false' 'encoding_errors|"ignore"|\"error\", \"keep\"' 'trim|1|expected true or false' \
   'casefold|"unicode"|\"none\", \"ascii\"' 'pad_to|"1024"|\"none\", \"power_of_two\"' 'bucket_rows|1|from 16 to 16777216' 'protocol|"dh"|one of \"auto\"'; do
   IFS='|' read -r name value want <<<"$row"
