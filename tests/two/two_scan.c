@@ -192,6 +192,48 @@ TEST(one_segment_and_all_alone)
 	}
 }
 
+/* Two words per element: the values are what 64 bits hold, times 2^50. */
+static int run_wide(struct mpc *m, void *arg)
+{
+	struct run *r = arg;
+	struct avec x = { 0 };
+	uint64_t *got = calloc(r->n + 1, sizeof(*got));
+	int rc = ERR_NOMEM;
+
+	if (!got)
+		return rc;
+	TRY(avec_new(&x, r->n, 128, 0));
+	for (size_t i = 0; i < r->n; i++) {
+		__int128 all = (__int128)as_signed(r->v[i], r->bits) * ((__int128)1 << 50), mask = ((__int128)(i + 7) << 61) * 1000003,
+			 own = mpc_party(m) ? all - mask : mask;
+
+		x.v[2 * i] = (uint64_t)own;
+		x.v[2 * i + 1] = (uint64_t)(own >> 64);
+	}
+	TRY(mpc_scan(m, r->kind, &x, &x, r->owner == mpc_party(m) ? &r->flag : NULL, r->owner));
+	TRY(mpc_reveal(m, MPC_BOTH, &x, &x));
+	for (size_t i = 0; i < r->n; i++)
+		got[i] = (x.v[2 * i] >> 50 | x.v[2 * i + 1] << 14) & bits_mask(r->bits);
+	if (mpc_party(m) == 0)
+		r->bad = wrong_scan(r, got);
+out:
+	avec_free(&x);
+	free(got);
+	return rc;
+}
+
+TEST(two_words)
+{
+	for (int kind = SCAN_SUM; kind <= SCAN_FIRST; kind++)
+		check(run_wide, (struct run){ .n = 70, .bits = 60, .kind = (enum scan_kind)kind, .owner = kind % 2, .one_in = 6 });
+}
+
+TEST(more_than_a_chunk)
+{
+	check(run_scan, (struct run){ .n = (1 << 16) + 1, .bits = 32, .kind = SCAN_SUM, .owner = SCAN_SHARED, .one_in = 50 });
+	check(run_compact, (struct run){ .n = (1 << 16) + 1, .bits = 64, .one_in = 3 });
+}
+
 TEST(valid_rows_to_the_front)
 {
 	for (size_t i = 0; i < SIZES; i++) {
@@ -232,4 +274,4 @@ TEST(shapes_that_do_not_fit)
 	CHECK_INT(both(misuse, &r), 0);
 }
 
-TEST_MAIN(CASE(scans), CASE(one_segment_and_all_alone), CASE(valid_rows_to_the_front), CASE(sides_that_differ), CASE(shapes_that_do_not_fit))
+TEST_MAIN(CASE(scans), CASE(one_segment_and_all_alone), CASE(two_words), CASE(more_than_a_chunk), CASE(valid_rows_to_the_front), CASE(sides_that_differ), CASE(shapes_that_do_not_fit))
