@@ -81,7 +81,7 @@ static int check_keys(struct join *j, uint32_t *order)
 	qsort(order, j->r->n, sizeof(*order), by_key);
 	for (uint32_t i = 1; i < j->r->n; i++)
 		if (by_key(&order[i - 1], &order[i]) == 0)
-			return errmsg_set(j->em, ERR_INPUT, "MANY_TO_MANY", "a join key stands in several groups of the party whose columns are grouped by: that is not supported yet");
+			return errmsg_set(j->em, ERR_INPUT, "MANY_TO_MANY", "a join key stands in several groups of the party whose columns are grouped by: config.join: \"merge\" takes such tables");
 	return 0;
 }
 

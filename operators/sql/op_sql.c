@@ -5,11 +5,14 @@
 
 #include "sql/sql.h"
 
+/* sql/merge/merge.h: its names are those of another plan. */
+int msql_run(struct op_ctx *ctx) PET_MUST_USE;
+
 static const struct op_param params[] = {
 	{ .name = "sql", .type = OP_STRING, .required = 1, .help = "one SELECT over a table of each party" },
 	{ .name = "config", .type = OP_OBJECT, .required = 1,
 	  .help = "schemas: the tables, {name, party: 0 or 1, columns: [{name, type: 0 CHAR, 1 BOOLEAN, 2 INT, 3 DOUBLE}]}; table_url: the path of each, one of the owner's inputs; "
-		  "reveal_to: 0, 1 or 2 for both. mode, engine_url and task_id are taken and say nothing here" },
+		  "reveal_to: 0, 1 or 2 for both; join: psi, or merge for NULLs, keys in several groups and many groups. mode, engine_url and task_id are taken and say nothing here" },
 	{ .name = NULL },
 };
 
@@ -27,7 +30,7 @@ static const char *const public_context[] = { NULL };
 
 static const struct op_disclosure discloses[] = {
 	{ "both", "the query, and the number of rows of the other party's table, before any filter", NULL },
-	{ "both", "the number of groups of the table that is grouped by, up to the next power of two, at least 8", NULL },
+	{ "both", "the number of groups of the table that is grouped by, up to the next power of two, at least 8", "config.join: \"psi\" (the default)" },
 	{ "party_a", "the rows of the result: groups in which keys met, and their sums", "config.reveal_to: 0 or 2" },
 	{ "party_b", "the rows of the result: groups in which keys met, and their sums", "config.reveal_to: 1 or 2" },
 	{ .learner = NULL },
@@ -49,8 +52,17 @@ static int run(struct op_ctx *ctx)
 	struct sql_plan *p = calloc(1, sizeof(*p));
 	struct sql_rows r = { 0 };
 	int me = !op_is_first(ctx), rc = ERR_NOMEM;
+	const char *join = json_string_value(json_object_get(json_object_get(op_params(ctx), "config"), "join"));
 	size_t at;
 
+	if (join && strcmp(join, "merge") == 0) {
+		free(p);
+		return msql_run(ctx);
+	}
+	if (join && strcmp(join, "psi") != 0) {
+		rc = errmsg_set(em, ERR_INPUT, "BAD_CONFIG", "params.config.join: expected \"psi\" (the default) or \"merge\"");
+		goto out;
+	}
 	if (!p || sodium_init() < 0)
 		goto out;
 	TRY(sql_schema(&s, json_object_get(op_params(ctx), "config"), em));

@@ -3,7 +3,8 @@
  *
  *	sql_plain QUERY TABLE FILE 'COLUMN TYPE, …' [TABLE FILE 'COLUMN TYPE, …' …]
  *
- * prints header and rows, numbers with at most six decimals.
+ * prints header and rows, numbers with at most six decimals. An empty field is NULL. NULL is printed
+ * as 0, as op-sql's sums of nothing, unless SQL_PLAIN_NULL is in the environment: then as nothing.
  */
 #include <sqlite3.h>
 #include <stdio.h>
@@ -30,8 +31,12 @@ static void load(sqlite3 *db, const char *table, const char *path, const char *c
 	while (fgets(line, sizeof(line), in)) {
 		int n = snprintf(text, sizeof(text), "INSERT INTO %s VALUES (", table), first = 1;
 
-		for (char *p = strtok(line, ",\r\n"); p; p = strtok(NULL, ",\r\n"), first = 0)
-			n += snprintf(text + n, sizeof(text) - (size_t)n, "%s'%s'", first ? "" : ",", p);
+		char *rest = line, *p;
+
+		line[strcspn(line, "\r\n")] = '\0';
+		for (; (p = strsep(&rest, ",")); first = 0)
+			n += *p ? snprintf(text + n, sizeof(text) - (size_t)n, "%s'%s'", first ? "" : ",", p)
+				: snprintf(text + n, sizeof(text) - (size_t)n, "%sNULL", first ? "" : ",");
 		snprintf(text + n, sizeof(text) - (size_t)n, ")");
 		must(sqlite3_exec(db, text, NULL, NULL, NULL) == SQLITE_OK, db);
 	}
@@ -71,7 +76,7 @@ int main(int argc, char **argv)
 			if (sqlite3_column_type(st, i) == SQLITE_FLOAT)
 				number(sqlite3_column_double(st, i));
 			else
-				fputs(sqlite3_column_type(st, i) == SQLITE_NULL ? "0" : (const char *)sqlite3_column_text(st, i), stdout);
+				fputs(sqlite3_column_type(st, i) == SQLITE_NULL ? getenv("SQL_PLAIN_NULL") ? "" : "0" : (const char *)sqlite3_column_text(st, i), stdout);
 		}
 		putchar('\n');
 	}
