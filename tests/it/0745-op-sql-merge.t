@@ -16,7 +16,7 @@ has() { # TEXT PART NAME
   case $1 in *"$2"*) echo "ok $n - $3" ;; *) echo "not ok $n - $3"; printf '%s\n' "'$1' lacks '$2'" | sed 's/^/# /' ;; esac
 }
 drawn=60
-echo "1..$((drawn + 30 + 45))"
+echo "1..$((drawn + 30 + 47))"
 
 schema() { # NAME PARTY COLUMN:TYPE…
   local name=$1 party=$2 sep=
@@ -93,6 +93,19 @@ printf 'id1,id2,f1\n1,4503599627370495,1\n' >a.csv
 printf 'id1,id2,f1,f2,f3\n1,4503599627370495,1,1,2\n' >b.plain; sed '1s/$/,name/; 2,$s/$/,/' b.plain >b.csv
 run "SELECT sum(a.id2 * b.id2 * 1) AS s FROM ta a JOIN tb b ON a.id1 = b.id1"
 is "$(tail -n 1 a.out)" 20282409603651661416747996545025 "a sum beyond 64 bits is exact"
+
+# --- what a party sees has the same size for all tables of the same sizes ---------------------------------------
+size() { # the bytes that each party's protocol sent
+  run "$published" || echo failed
+  grep -o '"bytes_sent":[0-9]*' exits | tr '\n' ' '
+}
+seq 1 50 | awk 'BEGIN { print "id1,id2,f1" } { print $1 ",1,-5" }' >a.csv
+seq 1 50 | awk 'BEGIN { print "id1,id2,f1,f2,f3,name" } { print $1 ",1,2,3," $1 % 40 "," }' >b.csv
+all=$(size)
+is "$(wc -l <a.out)" 41 "every key meets, in 40 groups"
+seq 1 50 | awk 'BEGIN { print "id1,id2,f1" } { print $1 + 100 ",1," ($1 < 40 ? 95 : "") }' >a.csv
+seq 1 50 | awk 'BEGIN { print "id1,id2,f1,f2,f3,name" } { print "7,1,2,3,4," }' >b.csv
+is "$(size)" "$all" "none does, most rows are filtered, one group: as many bytes"
 
 # --- drawn queries ------------------------------------------------------------------------------------
 query() { # SEED
