@@ -52,34 +52,56 @@ out:
 	return rc;
 }
 
-/* Both blocks' part of a node's histograms. */
-static int node_hist(struct xjob *j, struct level *l, size_t node)
+/* What one pass over a block sums up: gradients of the left children, into their histograms. */
+struct pass {
+	struct avec *v, *sum;
+	const struct avec **in;
+	struct avec **out;
+};
+
+static void pass_free(struct pass *p)
 {
-	int rc = 0;
-
-	for (int p = 0; p < 2; p++) {
-		struct xblock *b = &j->block[p];
-		size_t bins = (size_t)1 << j->beta;
-		struct avec g = avec_slice(&l->g[node], b->r0, b->rows), h = avec_slice(&l->h[node], b->r0, b->rows);
-		struct avec sg = avec_slice(&l->hist_g[node], b->f0 * bins, b->features * bins), sh = avec_slice(&l->hist_h[node], b->f0 * bins, b->features * bins);
-		const struct avec *v[] = { &g, &h };
-		struct avec *sum[] = { &sg, &sh };
-
-		TRY(hist_add(b->hist, sum, v, 2));
-	}
-out:
-	return rc;
+	free(p->v);
+	free(p->sum);
+	free(p->in);
+	free(p->out);
 }
 
-/* A left child's from the data, a right one's from its parent's. */
+static int pass_new(struct pass *p, const struct xjob *j, const struct xblock *b, struct level *l, size_t values)
+{
+	size_t bins = (size_t)1 << j->beta, step = l->nodes > 1 ? 2 : 1;
+
+	*p = (struct pass){ calloc(values, sizeof(*p->v)), calloc(values, sizeof(*p->sum)), calloc(values, sizeof(*p->in)), calloc(values, sizeof(*p->out)) };
+	if (!p->v || !p->sum || !p->in || !p->out)
+		return ERR_NOMEM;
+	for (size_t i = 0; i < values; i++) {
+		size_t node = i / 2 * step;
+
+		p->v[i] = avec_slice(i % 2 ? &l->h[node] : &l->g[node], b->r0, b->rows);
+		p->sum[i] = avec_slice(i % 2 ? &l->hist_h[node] : &l->hist_g[node], b->f0 * bins, b->features * bins);
+		p->in[i] = &p->v[i];
+		p->out[i] = &p->sum[i];
+	}
+	return 0;
+}
+
+/* All left children in one pass: trees of the histogram are grown once for all of them. A right child's is its parent's less its sibling's. */
 static int level_hists(struct xjob *j, struct level *l, const struct level *above)
 {
+	size_t values = l->nodes > 1 ? l->nodes : 2;
 	int rc = 0;
 
-	for (size_t i = 0; i < l->nodes; i += 2) {
-		TRY(node_hist(j, l, i));
-		if (!above)
-			continue;
+	for (int b = 0; b < 2; b++) {
+		struct pass p;
+
+		rc = pass_new(&p, j, &j->block[b], l, values);
+		if (rc == 0)
+			rc = hist_add(j->block[b].hist, p.out, p.in, (unsigned)values);
+		pass_free(&p);
+		if (rc)
+			goto out;
+	}
+	for (size_t i = 0; i < l->nodes && above; i += 2) {
 		TRY(avec_sub(&l->hist_g[i + 1], &above->hist_g[i / 2], &l->hist_g[i]));
 		TRY(avec_sub(&l->hist_h[i + 1], &above->hist_h[i / 2], &l->hist_h[i]));
 	}
