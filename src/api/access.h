@@ -4,9 +4,13 @@
 
 #include "api/http.h"
 
-/* Fills req->user. */
+/*
+ * Fills user, view and limits: from a user token and its row in api_user, or
+ * as the anonymous local user where PET_ANONYMOUS allows that and no
+ * credential was shown.
+ */
 int access_user(struct request *req, struct reply *out) PET_MUST_USE;
-/* Fills req->node: a node token bound to this very request, used for the first time. */
+/* Fills req->node: a node token bound to this very request, used for the first time, of a party that is not revoked. */
 int access_node(struct request *req, struct reply *out) PET_MUST_USE;
 
 #endif

@@ -13,6 +13,7 @@
 #include "base/safepath.h"
 #include "base/util.h"
 #include "db/db_grant.h"
+#include "db/db_user.h"
 
 /* --- grants -------------------------------------------------------------- */
 
@@ -259,6 +260,17 @@ static int same_mission(const struct admitted *a, const char *digest, struct err
 			  a->row->name, (long long)a->row->version);
 }
 
+/* A row of the party's own, or the configured default. */
+static int peer_limits(struct job_limits *out, const struct api *api, struct db *db, const char *sender)
+{
+	struct user_row row;
+	int rc = db_user_get(db, &row, sender);
+
+	*out = rc == 0 ? row.limits : api->peer_limits;
+	limit_fill(out, &api->peer_limits);
+	return rc == ERR_NOTFOUND ? 0 : rc;
+}
+
 int admit_peer(struct db *db, const char *sender, const json_t *body, struct job_new **out, void *arg,
 	       struct errmsg *em)
 {
@@ -283,6 +295,7 @@ int admit_peer(struct db *db, const char *sender, const json_t *body, struct job
 	head.job_id = p.job_id;
 	head.request = request;
 	head.submitter = head.owner = sender;
+	TRY(peer_limits(&head.limits, api, db, sender));
 	TRY(admit_job(out, &a, api, &s, &head));
 	rc = 0;
 out:

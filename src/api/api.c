@@ -1,9 +1,11 @@
 #include "api/api.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "base/conf.h"
+#include "base/buf.h"
 #include "base/util.h"
 
 static int conf_number(int *out, const char *name, int64_t fallback, int64_t low, int64_t high,
@@ -14,6 +16,58 @@ static int conf_number(int *out, const char *name, int64_t fallback, int64_t low
 
 	if (rc == 0)
 		*out = (int)v;
+	return rc;
+}
+
+/* A file's text; the error names the variable. */
+static int conf_file(struct buf *out, const char *name, const char *path, struct errmsg *em)
+{
+	int rc = util_read_file(out, path, 1 << 16);
+
+	if (rc == 0)
+		return 0;
+	return errmsg_set(em, ERR_INPUT, "BAD_CONFIG", "%s: cannot read %s: %s", name, path,
+			  rc == ERR_IO ? strerror(errno) : "larger than 64 KiB");
+}
+
+/* PET_USER_KEYS, else this party's own public_key; PET_USER_SECRET_FILE for HS256, else none of that. */
+static int load_user_keys(struct api *api, struct errmsg *em)
+{
+	const char *keys = conf_get("PET_USER_KEYS", NULL), *secret = conf_get("PET_USER_SECRET_FILE", NULL);
+	struct buf key_text = { 0 }, secret_text = { 0 };
+	struct errmsg why = { 0 };
+	int64_t life_max;
+	int rc;
+
+	TRY(conf_int("PET_USER_TOKEN_LIFE_MAX", 366 * 86400, 60, INT64_C(100) * 366 * 86400, &life_max, em));
+	if (keys)
+		TRY(conf_file(&key_text, "PET_USER_KEYS", keys, em));
+	if (secret)
+		TRY(conf_file(&secret_text, "PET_USER_SECRET_FILE", secret, em));
+	rc = usertoken_ring_new(&api->users, keys ? (key_text.data ? key_text.data : "-") : party_find(api->pf, api->self)->public_key,
+				secret ? (secret_text.data ? secret_text.data : "") : NULL, life_max, &why);
+	if (rc)
+		errmsg_set(em, rc, "BAD_CONFIG", "%s: %s", strcmp(why.code, "BAD_SECRET") == 0 ? "PET_USER_SECRET_FILE" :
+			   keys ? "PET_USER_KEYS" : "public_key of this party in CONFIG_FILE", why.local);
+out:
+	if (secret_text.data)
+		explicit_bzero(secret_text.data, secret_text.cap);
+	buf_free(&secret_text);
+	buf_free(&key_text);
+	return rc;
+}
+
+static int load_limits(struct api *api, struct errmsg *em)
+{
+	int rc;
+
+	TRY(conf_int("PET_LIMIT_RUNNING_JOBS", 0, 0, INT32_MAX, &api->user_limits.running, em));
+	TRY(conf_int("PET_LIMIT_QUEUED_JOBS", 0, 0, INT32_MAX, &api->user_limits.queued, em));
+	TRY(conf_int("PET_LIMIT_BYTES_PER_DAY", 0, 0, INT64_MAX, &api->user_limits.bytes_day, em));
+	TRY(conf_int("PET_PEER_LIMIT_RUNNING_JOBS", 0, 0, INT32_MAX, &api->peer_limits.running, em));
+	TRY(conf_int("PET_PEER_LIMIT_QUEUED_JOBS", 0, 0, INT32_MAX, &api->peer_limits.queued, em));
+	TRY(conf_int("PET_PEER_LIMIT_BYTES_PER_DAY", 0, 0, INT64_MAX, &api->peer_limits.bytes_day, em));
+out:
 	return rc;
 }
 
@@ -30,6 +84,8 @@ int api_init(struct api *api, struct errmsg *em)
 		goto out;
 	}
 	TRY(token_ring_new(&api->ring, api->pf, api->self, em));
+	TRY(load_user_keys(api, em));
+	TRY(load_limits(api, em));
 	api->run_dir = conf_get("PET_RUN_DIR", "/run/petplatform");
 	api->db_uri = conf_get("PLATFORM_DB_URI", "mysql://localhost/petplatform");
 	TRY(conf_number(&api->anonymous, "PET_ANONYMOUS", 0, 0, 1, em));
@@ -47,6 +103,7 @@ out:
 void api_fini(struct api *api)
 {
 	token_ring_free(api->ring);
+	usertoken_ring_free(api->users);
 	party_file_free(api->pf);
 	memset(api, 0, sizeof(*api));
 }

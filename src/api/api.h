@@ -8,6 +8,8 @@
 #include "api/http.h"
 #include "base/party.h"
 #include "base/token.h"
+#include "base/usertoken.h"
+#include "db/db_limit.h"
 
 #define API_USER_ANONYMOUS "anonymous"
 #define API_WAIT_MAX_S 50	/* of status?wait=; nginx gives up after 60 */
@@ -16,12 +18,15 @@ struct api {
 	const char *self;	/* PARTY */
 	struct party_file *pf;
 	struct token_ring *ring;
+	struct usertoken_ring *users;
 	const char *run_dir;	/* PET_RUN_DIR */
 	const char *db_uri;
 	int anonymous;		/* PET_ANONYMOUS */
 	size_t body_max;	/* PET_API_BODY_MAX */
 	int threads;		/* PET_API_THREADS */
 	int waiters;		/* PET_API_WAITERS */
+	struct job_limits user_limits;	/* PET_LIMIT_…: of a user without limits of his own */
+	struct job_limits peer_limits;	/* PET_PEER_LIMIT_…: of another party */
 };
 
 /* Reads the configuration (conf_init has run); every error is a sentence. */

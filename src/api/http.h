@@ -12,6 +12,7 @@
 #include "base/buf.h"
 #include "base/err.h"
 #include "base/token.h"
+#include "db/db_job.h"
 
 #define HTTP_ARG_MAX 2		/* variable segments of a path */
 #define HTTP_SEGMENT_MAX 65	/* of one segment, with the NUL */
@@ -34,7 +35,9 @@ struct request {
 
 	/* Filled in by route_handle before the handler runs. */
 	char arg[HTTP_ARG_MAX][HTTP_SEGMENT_MAX];
-	const char *user;	/* name of the user, for user endpoints */
+	char user[65];		/* name of the user, for user endpoints */
+	struct job_view view;	/* which jobs the user may know of */
+	struct job_limits limits;	/* the user's */
 	int may_wait;		/* 0: the handler must answer at once */
 	struct token_node node;	/* the checked token, for node endpoints */
 };

@@ -1,14 +1,14 @@
 /* POST /job/kill: docs/api.md. */
 #include "api/api.h"
 #include "api/job_print.h"
-#include "base/util.h"
 #include "base/wake.h"
 
 int job_kill_by_id(struct request *req, struct reply *out, const char *job_id, struct errmsg *em)
 {
-	int rc = util_job_id_ok(job_id) ? ERR_NOTFOUND
-					: db_job_kill(req->db, req->api->self, job_id, req->user, em);
+	int rc = job_visible(req, job_id);
 
+	if (rc == 0)
+		rc = db_job_kill(req->db, req->api->self, job_id, req->user, em);
 	if (rc == ERR_NOTFOUND)
 		return job_missing(job_id, em);
 	if (rc)

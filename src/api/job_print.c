@@ -16,7 +16,17 @@ int job_load(struct job_status **out, const struct request *req, const char *job
 	/* What is no job id cannot be one: no query for it. */
 	int rc = util_job_id_ok(job_id) ? ERR_NOTFOUND : db_job_status(req->db, out, job_id);
 
+	if (rc == 0 && !job_view_sees(&req->view, (*out)->owner, (*out)->submitter)) {
+		db_job_status_free(*out);
+		*out = NULL;
+		rc = ERR_NOTFOUND;
+	}
 	return rc == ERR_NOTFOUND ? job_missing(job_id, em) : rc;
+}
+
+int job_visible(const struct request *req, const char *job_id)
+{
+	return util_job_id_ok(job_id) ? ERR_NOTFOUND : db_job_visible(req->db, &req->view, job_id);
 }
 
 const char *print_task_status(const char *status)

@@ -7,6 +7,8 @@
 
 /* The job, if this user may know of it; else ERR_NOTFOUND, code JOB_NOT_FOUND. Owned: db_job_status_free. */
 int job_load(struct job_status **out, const struct request *req, const char *job_id, struct errmsg *em) PET_MUST_USE;
+/* ERR_NOTFOUND: no job's id, or a job that this user may not know of. */
+int job_visible(const struct request *req, const char *job_id) PET_MUST_USE;
 int job_missing(const char *job_id, struct errmsg *em);
 
 /* Of a task, as users know them: PREPARED and PUBLISHING are RUNNING. */

@@ -1,9 +1,9 @@
 /* POST /job/rerun: docs/api.md. */
 #include <stdatomic.h>
+#include <string.h>
 
 #include "api/api.h"
 #include "api/job_print.h"
-#include "base/util.h"
 #include "base/wake.h"
 
 #define RERUN_WAIT_MS 5000	/* for the main party's answer, at the other party */
@@ -13,15 +13,16 @@ static atomic_int waiting;
 
 static int rerun(struct request *req, const char *job_id, struct errmsg *em)
 {
-	int rc = ERR_NOTFOUND, most = req->api->threads / 2 > 0 ? req->api->threads / 2 : 1;
+	int most = req->api->threads / 2 > 0 ? req->api->threads / 2 : 1, rc;
 
-	if (util_job_id_ok(job_id))
-		return rc;
+	TRY(job_visible(req, job_id));
+	TRY(limit_check(req->db, &req->limits, req->api->self, req->user, em));
 	if (atomic_fetch_add(&waiting, 1) < most)
 		rc = db_job_rerun(req->db, req->api->self, job_id, req->user, RERUN_WAIT_MS, em);
 	else
 		rc = errmsg_set(em, ERR_BUSY, "BUSY", "%d reruns are under way: try again in a second", most);
 	atomic_fetch_sub(&waiting, 1);
+out:
 	return rc;
 }
 
@@ -31,7 +32,7 @@ int job_rerun_by_id(struct request *req, struct reply *out, const char *job_id, 
 
 	if (rc == ERR_NOTFOUND)
 		return job_missing(job_id, em);
-	if (rc == ERR_BUSY) {
+	if (rc == ERR_BUSY && strncmp(em->code, "LIMIT_", 6) != 0) {
 		out->retry_after = 2;
 		return reply_error(out, 503, em->code[0] ? em->code : "MAIN_PARTY_AWAY", "%s",
 				   em->local[0] ? em->local : "the main party did not answer: nothing was changed, try again later");

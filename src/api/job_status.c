@@ -88,7 +88,7 @@ static int from_cache(struct request *req, struct reply *out, const struct ask *
 	const struct status_entry *e = status_cache_find(req->cache, ask->job_id);
 	int64_t rev;
 
-	if (!e || db_job_rev(req->db, ask->job_id, &rev) != 0 || rev != e->rev || buf_add(&out->body, e->body.data, e->body.len) != 0)
+	if (!e || !job_view_sees(&req->view, e->owner, e->submitter) || db_job_rev(req->db, ask->job_id, &rev) != 0 || rev != e->rev || buf_add(&out->body, e->body.data, e->body.len) != 0)
 		return 0;
 	maybe_wait(req, out, ask, e->finished, e->rev);
 	return 1;

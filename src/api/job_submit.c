@@ -28,7 +28,8 @@ out:
 static int insert(struct request *req, const struct admitted *a, const struct submit *s, const json_t *body,
 		  const char *job_id, struct errmsg *em)
 {
-	struct job_new_head head = { .job_id = job_id, .submitter = req->api->self, .owner = req->user };
+	struct job_new_head head = { .job_id = job_id, .submitter = req->api->self, .owner = req->user,
+				      .limits = req->limits };
 	struct job_new *j = NULL;
 	char *request = NULL;
 	int existed, rc;

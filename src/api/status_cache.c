@@ -37,6 +37,8 @@ void status_cache_keep(struct status_cache *cache, const struct job_status *s, i
 	e->rev = s->rev;
 	e->at_ms = util_mono_ms();
 	e->finished = finished;
+	snprintf(e->owner, sizeof(e->owner), "%s", s->owner);
+	snprintf(e->submitter, sizeof(e->submitter), "%s", s->submitter);
 	snprintf(e->job_id, sizeof(e->job_id), "%s", s->job_id);
 }
 

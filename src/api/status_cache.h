@@ -16,6 +16,7 @@
 
 struct status_entry {
 	char job_id[65];	/* "" = free */
+	char owner[65], submitter[65];	/* who may see it is asked at every call */
 	int64_t rev, at_ms;	/* monotonic */
 	int finished;
 	struct buf body;

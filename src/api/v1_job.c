@@ -99,7 +99,11 @@ int v1_task_log(struct request *req, struct reply *out, struct errmsg *em)
 
 	TRY(jin_query(&query, table, req->query, em));
 	TRY(jin_read(&ask, table, query, "", em));
-	rc = util_job_id_ok(req->arg[0]) ? ERR_NOTFOUND : db_job_log(req->db, req->arg[0], req->arg[1], &log);
+	rc = job_visible(req, req->arg[0]);
+	if (rc == ERR_NOTFOUND)
+		job_missing(req->arg[0], em);
+	TRY(rc);
+	rc = db_job_log(req->db, req->arg[0], req->arg[1], &log);
 	if (rc == ERR_NOTFOUND)
 		errmsg_set(em, rc, "NO_SUCH_TASK", "there is no task %s of a job %s", req->arg[1], req->arg[0]);
 	TRY(rc);

@@ -84,7 +84,7 @@ int v1_jobs(struct request *req, struct reply *out, struct errmsg *em)
 		rc = ERR_NOMEM;
 		goto out;
 	}
-	TRY(db_job_list(req->db, list, (size_t)ask.limit, &count, NULL, ask.status, ask.hours, ask.cursor));
+	TRY(db_job_list(req->db, list, (size_t)ask.limit, &count, &req->view, ask.status, ask.hours, ask.cursor));
 	TRY(print(&out->body, list, count, (size_t)ask.limit));
 	rc = 0;
 out:

@@ -2,17 +2,16 @@
 
 #include <errno.h>
 #include <jansson.h>
-#include <openssl/bio.h>
+#include <openssl/crypto.h>
 #include <openssl/evp.h>
-#include <openssl/pem.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/buf.h"
+#include "base/jwt.h"
 #include "base/util.h"
 
-#define SIG_LEN 64
 #define DIGEST_HEX 65
 
 struct token_key {
@@ -24,105 +23,29 @@ struct token_ring {
 	size_t count;
 	struct {
 		char name[PARTY_NAME_MAX];
-		EVP_PKEY *pkey;
+		EVP_PKEY *key[TOKEN_KEYS_MAX];
+		size_t keys;
 	} entry[PARTY_MAX];
 };
 
-/* --- base64url, strict: no padding, no white space, unused bits zero ---- */
-
-static const char b64_digits[] =
-	"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
-
-static int b64_add(struct buf *b, const void *data, size_t len)
-{
-	const unsigned char *p = data;
-	int rc = buf_reserve(b, len * 4 / 3 + 4);
-
-	if (rc)
-		return rc;
-	for (size_t i = 0; i < len; i += 3) {
-		size_t left = len - i;
-		unsigned v = (unsigned)p[i] << 16 | (left > 1 ? (unsigned)p[i + 1] << 8 : 0) |
-			     (left > 2 ? p[i + 2] : 0);
-		char quad[4] = { b64_digits[v >> 18], b64_digits[v >> 12 & 63],
-				 b64_digits[v >> 6 & 63], b64_digits[v & 63] };
-
-		TRY(buf_add(b, quad, left > 2 ? 4 : left + 1));
-	}
-	rc = 0;
-out:
-	return rc;
-}
-
-static int b64_value(char c)
-{
-	if (c >= 'A' && c <= 'Z')
-		return c - 'A';
-	if (c >= 'a' && c <= 'z')
-		return c - 'a' + 26;
-	if (c >= '0' && c <= '9')
-		return c - '0' + 52;
-	return c == '-' ? 62 : c == '_' ? 63 : -1;
-}
-
-/* out has room for max bytes; *out_len ≤ max, or ERR_INPUT. */
-static int b64_read(unsigned char *out, size_t *out_len, size_t max, const char *in, size_t len)
-{
-	unsigned v = 0, bits = 0;
-	size_t n = 0;
-
-	if (len % 4 == 1)
-		return ERR_INPUT;
-	for (size_t i = 0; i < len; i++) {
-		int d = b64_value(in[i]);
-
-		if (d < 0)
-			return ERR_INPUT;
-		v = (v << 6 | (unsigned)d) & 0xffff;
-		bits += 6;
-		if (bits >= 8) {
-			bits -= 8;
-			if (n == max)
-				return ERR_INPUT;
-			out[n++] = (unsigned char)(v >> bits);
-		}
-	}
-	if (v & ((1u << bits) - 1))
-		return ERR_INPUT;
-	*out_len = n;
-	return 0;
-}
-
 /* --- keys ---------------------------------------------------------------- */
-
-static int is_ed25519(EVP_PKEY *pkey)
-{
-	return pkey && EVP_PKEY_is_a(pkey, "ED25519");
-}
 
 int token_key_parse(struct token_key **out, const char *pem, struct errmsg *em)
 {
-	BIO *bio = BIO_new_mem_buf(pem, -1);
-	EVP_PKEY *pkey = bio ? PEM_read_bio_PrivateKey(bio, NULL, NULL, (void *)"") : NULL;
-	struct token_key *key = NULL;
-	int rc = ERR_NOMEM;
+	EVP_PKEY *pkey = jwt_private_key(pem);
+	struct token_key *key;
 
-	BIO_free(bio);
-	if (!is_ed25519(pkey)) {
-		rc = errmsg_set(em, ERR_INPUT, "BAD_KEY", "the signing key is no Ed25519 private key in PEM; "
-				"make one with: openssl genpkey -algorithm ed25519");
-		goto out;
-	}
+	if (!pkey)
+		return errmsg_set(em, ERR_INPUT, "BAD_KEY", "the signing key is no Ed25519 private key in PEM; "
+				  "make one with: openssl genpkey -algorithm ed25519");
 	key = calloc(1, sizeof(*key));
-	if (!key)
-		goto out;
+	if (!key) {
+		EVP_PKEY_free(pkey);
+		return ERR_NOMEM;
+	}
 	key->pkey = pkey;
-	pkey = NULL;
 	*out = key;
-	rc = 0;
-out:
-	EVP_PKEY_free(pkey);
-	return rc;
+	return 0;
 }
 
 int token_key_load(struct token_key **out, const char *path, struct errmsg *em)
@@ -146,21 +69,17 @@ out:
 	return rc;
 }
 
+struct evp_pkey_st *token_key_pkey(const struct token_key *key)
+{
+	return key->pkey;
+}
+
 void token_key_free(struct token_key *key)
 {
 	if (!key)
 		return;
 	EVP_PKEY_free(key->pkey);
 	free(key);
-}
-
-static EVP_PKEY *public_key(const char *pem)
-{
-	BIO *bio = BIO_new_mem_buf(pem, -1);
-	EVP_PKEY *pkey = bio ? PEM_read_bio_PUBKEY(bio, NULL, NULL, (void *)"") : NULL;
-
-	BIO_free(bio);
-	return pkey;
 }
 
 int token_ring_new(struct token_ring **out, const struct party_file *pf, const char *self,
@@ -173,19 +92,15 @@ int token_ring_new(struct token_ring **out, const struct party_file *pf, const c
 	snprintf(ring->self, sizeof(ring->self), "%s", self);
 	for (size_t i = 0; i < pf->count; i++) {
 		const struct party *p = &pf->party[i];
-		EVP_PKEY *pkey;
 
 		if (!p->public_key || strcmp(p->name, self) == 0)
 			continue;
-		pkey = public_key(p->public_key);
-		if (!is_ed25519(pkey)) {
-			EVP_PKEY_free(pkey);
+		if (jwt_public_keys(ring->entry[ring->count].key, &ring->entry[ring->count].keys, TOKEN_KEYS_MAX, p->public_key)) {
 			token_ring_free(ring);
 			return errmsg_set(em, ERR_INPUT, "BAD_PARTY_FILE",
-					  "%s.public_key in the party file is no Ed25519 public key in PEM", p->name);
+					  "%s.public_key in the party file is no Ed25519 public key in PEM, or two of them", p->name);
 		}
-		snprintf(ring->entry[ring->count].name, PARTY_NAME_MAX, "%s", p->name);
-		ring->entry[ring->count++].pkey = pkey;
+		snprintf(ring->entry[ring->count++].name, PARTY_NAME_MAX, "%s", p->name);
 	}
 	*out = ring;
 	return 0;
@@ -196,16 +111,23 @@ void token_ring_free(struct token_ring *ring)
 	if (!ring)
 		return;
 	for (size_t i = 0; i < ring->count; i++)
-		EVP_PKEY_free(ring->entry[i].pkey);
+		for (size_t k = 0; k < ring->entry[i].keys; k++)
+			EVP_PKEY_free(ring->entry[i].key[k]);
 	free(ring);
 }
 
-static EVP_PKEY *ring_find(const struct token_ring *ring, const char *name)
+/* 1: one of the issuer's keys signed it; -1: the issuer has none. */
+static int ring_verifies(const struct token_ring *ring, const char *name, const struct jwt *j)
 {
-	for (size_t i = 0; i < ring->count; i++)
-		if (strcmp(ring->entry[i].name, name) == 0)
-			return ring->entry[i].pkey;
-	return NULL;
+	for (size_t i = 0; i < ring->count; i++) {
+		if (strcmp(ring->entry[i].name, name) != 0)
+			continue;
+		for (size_t k = 0; k < ring->entry[i].keys; k++)
+			if (jwt_verify(ring->entry[i].key[k], j))
+				return 1;
+		return 0;
+	}
+	return -1;
 }
 
 /* --- making -------------------------------------------------------------- */
@@ -218,24 +140,6 @@ static int body_digest(char out[DIGEST_HEX], const struct token_request *req)
 		return ERR_INTERNAL;
 	util_hex(out, d, sizeof(d));
 	return 0;
-}
-
-static int sign(struct buf *b, EVP_PKEY *pkey)
-{
-	EVP_MD_CTX *md = EVP_MD_CTX_new();
-	unsigned char sig[SIG_LEN];
-	size_t len = sizeof(sig);
-	int rc = ERR_INTERNAL;
-
-	if (!md || EVP_DigestSignInit(md, NULL, NULL, NULL, pkey) != 1 ||
-	    EVP_DigestSign(md, sig, &len, (unsigned char *)b->data, b->len) != 1 || len != SIG_LEN)
-		goto out;
-	TRY(buf_add(b, ".", 1));
-	TRY(b64_add(b, sig, len));
-	rc = 0;
-out:
-	EVP_MD_CTX_free(md);
-	return rc;
 }
 
 static json_t *claims_new(const char *iss, const char *aud, const struct token_request *req,
@@ -259,23 +163,21 @@ int token_node_make_at(char out[TOKEN_NODE_MAX], const struct token_key *key, co
 {
 	static const char header[] = "{\"alg\":\"EdDSA\",\"typ\":\"JWT\"}";
 	json_t *claims = claims_new(iss, aud, req, iat);
-	char *text = claims ? json_dumps(claims, JSON_COMPACT) : NULL;
+	unsigned char sig[JWT_ED25519_LEN];
 	struct buf b = { 0 };
 	int rc = ERR_INTERNAL;
 
-	if (!text)
+	if (!claims)
 		goto out;
-	TRY(b64_add(&b, header, sizeof(header) - 1));
-	TRY(buf_add(&b, ".", 1));
-	TRY(b64_add(&b, text, strlen(text)));
-	TRY(sign(&b, key->pkey));
+	TRY(jwt_begin(&b, header, claims));
+	TRY(jwt_sign(sig, key->pkey, b.data, b.len));
+	TRY(jwt_end(&b, sig, sizeof(sig)));
 	rc = ERR_INPUT;
 	if (b.len >= TOKEN_NODE_MAX)
 		goto out;
 	memcpy(out, b.data, b.len + 1);
 	rc = 0;
 out:
-	free(text);
 	json_decref(claims);
 	buf_free(&b);
 	return rc;
@@ -294,62 +196,14 @@ static int denied(struct errmsg *em, const char *why)
 	return errmsg_set(em, ERR_DENIED, "BAD_TOKEN", "the node token is refused: %s", why);
 }
 
-/* One part of the token as a JSON object; the caller owns it. */
-static json_t *part_object(const char *part, size_t len)
-{
-	unsigned char text[TOKEN_NODE_MAX];
-	size_t n;
-	json_t *obj;
-
-	if (b64_read(text, &n, sizeof(text), part, len))
-		return NULL;
-	obj = json_loadb((char *)text, n, JSON_REJECT_DUPLICATES, NULL);
-	if (obj && !json_is_object(obj)) {
-		json_decref(obj);
-		return NULL;
-	}
-	return obj;
-}
-
-static const char *claim_str(const json_t *claims, const char *name)
-{
-	const char *s = json_string_value(json_object_get(claims, name));
-
-	return s ? s : "";
-}
-
 /* Only what we know: an extension that we would ignore (crit, kid, jwk …) must not change what was checked. */
-static int check_header(const char *part, size_t len, struct errmsg *em)
+static int check_header(const json_t *header, struct errmsg *em)
 {
-	json_t *header = part_object(part, len);
-	int rc = ERR_DENIED;
-
-	if (!header)
-		denied(em, "its header is no JSON object in base64url");
-	else if (strcmp(claim_str(header, "alg"), "EdDSA") != 0)
-		denied(em, "alg must be EdDSA");
-	else if (json_object_size(header) != 1 &&
-		 (json_object_size(header) != 2 || strcmp(claim_str(header, "typ"), "JWT") != 0))
-		denied(em, "its header holds more than alg EdDSA and typ JWT");
-	else
-		rc = 0;
-	json_decref(header);
-	return rc;
-}
-
-static int check_signature(EVP_PKEY *pkey, const char *token, size_t signed_len,
-			   const char *part, size_t len, struct errmsg *em)
-{
-	EVP_MD_CTX *md = EVP_MD_CTX_new();
-	unsigned char sig[SIG_LEN];
-	size_t n = 0;
-	int ok;
-
-	ok = md && b64_read(sig, &n, sizeof(sig), part, len) == 0 && n == SIG_LEN &&
-	     EVP_DigestVerifyInit(md, NULL, NULL, NULL, pkey) == 1 &&
-	     EVP_DigestVerify(md, sig, n, (const unsigned char *)token, signed_len) == 1;
-	EVP_MD_CTX_free(md);
-	return ok ? 0 : denied(em, "its signature does not fit the issuer's key");
+	if (strcmp(jwt_str(header, "alg"), "EdDSA") != 0)
+		return denied(em, "alg must be EdDSA");
+	if (json_object_size(header) != 1 && (json_object_size(header) != 2 || strcmp(jwt_str(header, "typ"), "JWT") != 0))
+		return denied(em, "its header holds more than alg EdDSA and typ JWT");
+	return 0;
 }
 
 static int check_times(struct token_node *out, const json_t *claims, struct errmsg *em)
@@ -379,11 +233,11 @@ static int check_request(const json_t *claims, const struct token_request *req, 
 
 	if (body_digest(digest, req))
 		return ERR_INTERNAL;
-	if (strcmp(claim_str(claims, "method"), req->method) != 0)
+	if (strcmp(jwt_str(claims, "method"), req->method) != 0)
 		return denied(em, "it was made for another method");
-	if (strcmp(claim_str(claims, "path"), req->path) != 0)
+	if (strcmp(jwt_str(claims, "path"), req->path) != 0)
 		return denied(em, "it was made for another path");
-	if (strcmp(claim_str(claims, "body-digest"), digest) != 0)
+	if (strcmp(jwt_str(claims, "body-digest"), digest) != 0)
 		return denied(em, "it was made for another body");
 	return 0;
 }
@@ -391,11 +245,11 @@ static int check_request(const json_t *claims, const struct token_request *req, 
 static int check_claims(struct token_node *out, const struct token_ring *ring,
 			const json_t *claims, const struct token_request *req, struct errmsg *em)
 {
-	const char *jti = claim_str(claims, "jti");
+	const char *jti = jwt_str(claims, "jti");
 	unsigned char raw[16];
 	int rc;
 
-	if (strcmp(claim_str(claims, "aud"), ring->self) != 0)
+	if (strcmp(jwt_str(claims, "aud"), ring->self) != 0)
 		return denied(em, "it was made for another party");
 	/* Lower case only, or one jti would have several spellings. */
 	if (util_unhex(raw, sizeof(raw), jti) || strpbrk(jti, "ABCDEF"))
@@ -408,44 +262,34 @@ out:
 	return rc;
 }
 
+static int check_issuer(const struct token_ring *ring, const struct jwt *j, const char *iss, struct errmsg *em)
+{
+	if (strcmp(iss, ring->self) == 0)
+		return denied(em, "its issuer is this party itself");
+	switch (ring_verifies(ring, iss, j)) {
+	case 1: return 0;
+	case 0: return denied(em, "its signature does not fit the issuer's key");
+	default: return denied(em, "the party file has no public_key for its issuer");
+	}
+}
+
 int token_node_check(struct token_node *out, const struct token_ring *ring, const char *token,
 		     const struct token_request *req, struct errmsg *em)
 {
-	size_t len = strnlen(token, TOKEN_NODE_MAX);
-	const char *dot1 = memchr(token, '.', len);
-	const char *dot2 = dot1 ? memchr(dot1 + 1, '.', len - (size_t)(dot1 + 1 - token)) : NULL;
-	json_t *claims = NULL;
-	EVP_PKEY *pkey;
-	const char *iss;
+	struct jwt j;
+	const char *iss, *why;
 	int rc;
 
-	if (len == TOKEN_NODE_MAX)
-		return denied(em, "it is longer than 2047 characters");
-	if (!dot2)
-		return denied(em, "it is not three parts joined by dots");
-	TRY(check_header(token, (size_t)(dot1 - token), em));
-	claims = part_object(dot1 + 1, (size_t)(dot2 - dot1 - 1));
-	if (!claims) {
-		rc = denied(em, "its claims are no JSON object in base64url");
-		goto out;
-	}
-	iss = claim_str(claims, "iss");
-	if (strcmp(iss, ring->self) == 0) {
-		rc = denied(em, "its issuer is this party itself");
-		goto out;
-	}
-	pkey = ring_find(ring, iss);
-	if (!pkey) {
-		rc = denied(em, "the party file has no public_key for its issuer");
-		goto out;
-	}
-	TRY(check_signature(pkey, token, (size_t)(dot2 - token), dot2 + 1,
-			    len - (size_t)(dot2 + 1 - token), em));
+	if (jwt_parse(&j, token, &why))
+		return denied(em, why);
+	iss = jwt_str(j.claims, "iss");
+	TRY(check_header(j.header, em));
+	TRY(check_issuer(ring, &j, iss, em));
 	memset(out, 0, sizeof(*out));
 	snprintf(out->iss, sizeof(out->iss), "%s", iss);
-	TRY(check_claims(out, ring, claims, req, em));
+	TRY(check_claims(out, ring, j.claims, req, em));
 	rc = 0;
 out:
-	json_decref(claims);
+	jwt_free(&j);
 	return rc;
 }

@@ -3,7 +3,7 @@
  *
  * A JWT (RFC 7519) signed with EdDSA over Ed25519 (RFC 8037), bound to one
  * request: claims iss aud iat exp jti method path body-digest. The key is the
- * one that the party file holds for `iss`; the header's `alg` chooses nothing
+ * one that the party file holds for `iss` (two while it is replaced); the header's `alg` chooses nothing
  * and must be exactly EdDSA. Each jti is good once: the caller's part
  * (db/db_token.h), since it needs a memory that all API processes share.
  */
@@ -20,6 +20,7 @@
 #define TOKEN_JTI_MAX 33	/* 128 random bits in hex, and the NUL */
 #define TOKEN_LIFE_S 60		/* from iat to exp, as made here */
 #define TOKEN_LIFE_MAX_S 300	/* a token that claims to live longer is refused */
+#define TOKEN_KEYS_MAX 2	/* of one party: the old and the new one while a key is replaced */
 #define TOKEN_SKEW_S 30		/* how far the parties' clocks may differ */
 
 /* A private Ed25519 key. */
@@ -45,8 +46,13 @@ struct token_node {
 int token_key_load(struct token_key **out, const char *path, struct errmsg *em) PET_MUST_USE;
 int token_key_parse(struct token_key **out, const char *pem, struct errmsg *em) PET_MUST_USE;
 void token_key_free(struct token_key *key);
+/* OpenSSL's own, borrowed: for usertoken.c. */
+struct evp_pkey_st *token_key_pkey(const struct token_key *key);
 
-/* Every party but `self` that has a public_key; one that is no Ed25519 key is an error that names the party. */
+/*
+ * Every party but `self` that has a public_key: one Ed25519 PEM block, or two
+ * while the key is replaced. Anything else is an error that names the party.
+ */
 int token_ring_new(struct token_ring **out, const struct party_file *pf, const char *self,
 		   struct errmsg *em) PET_MUST_USE;
 void token_ring_free(struct token_ring *ring);

@@ -12,6 +12,7 @@ int cmd_status(int argc, char **argv);
 int cmd_kill(int argc, char **argv);
 int cmd_rerun(int argc, char **argv);
 int cmd_run(int argc, char **argv);
+int cmd_user(int argc, char **argv);
 
 /* --- how the commands reach a party's API --------------------------------- */
 

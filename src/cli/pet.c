@@ -19,6 +19,7 @@ static const struct command {
 	{ "kill", cmd_kill, "kill [--url URL] JOB_ID                       end a job at both parties" },
 	{ "rerun", cmd_rerun, "rerun [--url URL] JOB_ID                      run a failed or killed job again" },
 	{ "run", cmd_run, "run op-NAME …                                  an operator pair by hand, without the platform" },
+	{ "user", cmd_user, "user add|token|rotate|revoke|restore|limit|list …   who may ask this party" },
 };
 
 static void usage(FILE *to)

@@ -50,6 +50,7 @@ static const struct right {
 static const char *const tables[] = {
 	"setting", "mission", "job", "job_group", "task", "job_error", "run", "event", "outbox", "tombstone",
 	"reservation", "scheduler", "output", "data_grant", "jti", "schema_migration",
+	"api_user",	/* written by people only, as data_grant is */
 };
 static const char *const views[] = { "v_job", "v_running", "v_timeline", "v_stuck", "v_group" };
 

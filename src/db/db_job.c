@@ -156,6 +156,7 @@ static int insert_tx(struct db *db, void *arg)
 	*a->existed = rc > 0;
 	if (rc != 0)
 		return rc > 0 ? 0 : rc;
+	TRY(limit_check(db, &a->j->head.limits, a->j->head.submitter, a->j->head.owner, a->em));
 	rc = job_rows_insert(db, a->j, 0, a->j->head.owner);
 	if (rc == ERR_CONFLICT && db_duplicate(db))
 		return ERR_DB_RETRY;	/* another worker was first: look again */

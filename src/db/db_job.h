@@ -7,10 +7,12 @@
 
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #include "base/buf.h"
 #include "base/err.h"
 #include "db/db.h"
+#include "db/db_limit.h"
 
 /* A job to insert. Strings are owned copies: fill by the functions below. JSON parts are texts. */
 struct job_new;
@@ -30,6 +32,7 @@ struct job_new_head {
 	const char *peer;		/* the other party; "" for a job of one party */
 	const char *parties;		/* {"party_a": "bank", …} */
 	int64_t priority, timeout_seconds /* 0: none */, max_retries;
+	struct job_limits limits;	/* of the owner: above them ERR_BUSY and nothing inserted */
 };
 
 /* Copies everything. NULL when out of memory. */
@@ -44,9 +47,25 @@ void job_new_free(struct job_new *j);
 /*
  * At the party where the user asked. The same job_id with the same digest and
  * owner is the same job (*existed = 1); with another digest ERR_CONFLICT, with
- * another owner ERR_NOTFOUND. Wake the scheduler afterwards (base/wake.h).
+ * another owner ERR_NOTFOUND; over a limit ERR_BUSY. Wake the scheduler afterwards (base/wake.h).
  */
 int db_job_insert(struct db *db, const struct job_new *j, int *existed, struct errmsg *em) PET_MUST_USE;
+
+/* Whose jobs one caller may know of. A user name is one at the party of the submit only: party_b's jobs are no user party_b's. */
+struct job_view {
+	const char *self, *user;
+	int all;	/* an admin */
+	int peers;	/* the anonymous local user: also those that other parties submitted */
+};
+/* 1: the caller may. */
+static inline int job_view_sees(const struct job_view *v, const char *owner, const char *submitter)
+{
+	int here = strcmp(submitter, v->self) == 0;
+
+	return v->all || (here && strcmp(owner, v->user) == 0) || (!here && v->peers);
+}
+/* ERR_NOTFOUND: there is no such job, or the caller may not know of it. */
+int db_job_visible(struct db *db, const struct job_view *view, const char *job_id) PET_MUST_USE;
 
 struct task_status {
 	char name[65], party[65], op[65], status[16], stage[65];
@@ -64,7 +83,7 @@ struct job_error {
 };
 
 struct job_status {
-	char job_id[65], mission_name[65], owner[65], status[16], waiting_for[256];
+	char job_id[65], mission_name[65], owner[65], submitter[65], status[16], waiting_for[256];
 	char created_at[DB_TIME_MAX], started_at[DB_TIME_MAX], ended_at[DB_TIME_MAX];
 	int64_t mission_version, epoch, rev;
 	int is_leader;
@@ -87,8 +106,8 @@ struct job_brief {
 	char job_id[65], mission_name[65], owner[65], status[16];
 	char created_at[DB_TIME_MAX], started_at[DB_TIME_MAX], ended_at[DB_TIME_MAX];
 };
-/* Newest first. owner, status NULL: any; hours 0: any; cursor 0: from the newest. Fills up to `limit` rows. */
-int db_job_list(struct db *db, struct job_brief *out, size_t limit, size_t *count, const char *owner,
+/* Newest first. status NULL: any; hours 0: any; cursor 0: from the newest. Fills up to `limit` rows. */
+int db_job_list(struct db *db, struct job_brief *out, size_t limit, size_t *count, const struct job_view *view,
 		const char *status, int64_t hours, int64_t cursor) PET_MUST_USE;
 
 /*

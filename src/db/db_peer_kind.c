@@ -119,6 +119,8 @@ int peer_submit(struct db *db, struct peer_msg *m)
 	TRY(scheme_check(db, m, scheme, wrong));
 	if (wrong[0])
 		return refuse(m, "NETWORK_SCHEME", wrong);
+	/* No refusal: the message comes again, until there is room or the submitter gives up. */
+	TRY(limit_check(db, &m->admitted->head.limits, m->sender, m->sender, m->em));
 	rc = job_rows_insert(db, m->admitted, m->epoch, m->sender);
 	if (rc == ERR_CONFLICT && db_duplicate(db))
 		return ERR_DB_RETRY;	/* the same message twice at once: look again */

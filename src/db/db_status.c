@@ -32,6 +32,7 @@ static void fill_job(struct job_status *s, struct db_rows *r)
 	s->epoch = db_int(r, 9);
 	s->rev = db_int(r, 10);
 	s->is_leader = strcmp(db_text(r, 11), "leader") == 0;
+	COPY(s->submitter, r, 12);
 }
 
 /* PREPARED and PUBLISHING are inner steps: to a user the task still runs. */
@@ -42,7 +43,7 @@ static const char *shown(const char *status)
 
 static void fill_task(struct task_status *t, struct db_rows *r)
 {
-	unsigned c = 12;
+	unsigned c = 13;
 
 	COPY(t->name, r, c++);
 	COPY(t->party, r, c++);
@@ -146,7 +147,7 @@ int db_job_status(struct db *db, struct job_status **out, const char *job_id)
 	if (!s)
 		return ERR_NOMEM;
 	TRY(db_query(db, &r, "SELECT j.job_id, j.mission_name, j.mission_version, j.owner, j.status, j.waiting_for, j.created_at, "
-		     "j.started_at, j.ended_at, j.epoch, j.rev, j.role, "
+		     "j.started_at, j.ended_at, j.epoch, j.rev, j.role, j.submitter, "
 		     "t.name, t.party, t.operator, t.status, t.attempt, t.progress, t.stage, t.started_at, t.ended_at, "
 		     "t.bytes_sent, t.bytes_received, t.rounds, t.peak_rss_bytes, t.error_code, t.error_public "
 		     "FROM job j JOIN task t ON t.job = j.id WHERE j.job_id = ? ORDER BY t.id", DB_ARGS(db_s(job_id))));
@@ -178,23 +179,39 @@ void db_job_status_free(struct job_status *s)
 	free(s);
 }
 
+int db_job_visible(struct db *db, const struct job_view *view, const char *job_id)
+{
+	struct db_rows *r = NULL;
+	int rc;
+
+	if (view->all)
+		return 0;
+	TRY(db_query(db, &r, "SELECT owner, submitter FROM job WHERE job_id = ?", DB_ARGS(db_s(job_id))));
+	rc = db_next(r);
+	if (rc >= 0)
+		rc = rc == 1 && job_view_sees(view, db_text(r, 0), db_text(r, 1)) ? 0 : ERR_NOTFOUND;
+out:
+	db_done(r);
+	return rc;
+}
+
 int db_job_rev(struct db *db, const char *job_id, int64_t *rev)
 {
 	return db_query_int(db, rev, "SELECT rev FROM job WHERE job_id = ?", DB_ARGS(db_s(job_id)));
 }
 
-int db_job_list(struct db *db, struct job_brief *out, size_t limit, size_t *count, const char *owner, const char *status,
-		int64_t hours, int64_t cursor)
+int db_job_list(struct db *db, struct job_brief *out, size_t limit, size_t *count, const struct job_view *v,
+		const char *status, int64_t hours, int64_t cursor)
 {
 	struct db_rows *r = NULL;
 	int rc;
 
 	*count = 0;
 	TRY(db_query(db, &r, "SELECT id, job_id, mission_name, owner, status, created_at, started_at, ended_at FROM job "
-		     "WHERE (? IS NULL OR owner = ?) AND (? IS NULL OR status = ?) "
+		     "WHERE (? = 1 OR (owner = ? AND submitter = self) OR (? = 1 AND submitter <> self)) AND (? IS NULL OR status = ?) "
 		     "AND (? = 0 OR created_at > UTC_TIMESTAMP(6) - INTERVAL ? HOUR) AND (? = 0 OR id < ?) "
 		     "ORDER BY id DESC LIMIT ?",
-		     DB_ARGS(db_s(owner), db_s(owner), db_s(status), db_s(status), db_i(hours), db_i(hours), db_i(cursor),
+		     DB_ARGS(db_i(v->all), db_s(v->user), db_i(v->peers), db_s(status), db_s(status), db_i(hours), db_i(hours), db_i(cursor),
 			     db_i(cursor), db_i((int64_t)limit))));
 	while ((rc = db_next(r)) > 0 && *count < limit) {
 		struct job_brief *b = &out[(*count)++];

@@ -14,6 +14,7 @@
 #include "db/db_ready.h"
 #include "db/db_slot.h"
 #include "db/db_token.h"
+#include "db/db_user.h"
 
 struct job_new {
 	struct job_new_head head;
@@ -34,6 +35,10 @@ static struct {
 	int64_t rev;
 	char peer_kind[32], peer_sender[65];
 	int admit;		/* db_peer_apply calls env->admit */
+	struct user_row user;	/* the one row of api_user; name "" = none */
+	const char *owner, *submitter;	/* of the one job; NULL: anonymous, party_a */
+	struct job_view list_view;	/* db_job_list's last one */
+	int limit;		/* limit_check says ERR_BUSY */
 	int loads, derived;	/* statuses read so far; of the next ones: waiting_for was derived */
 } fake;
 
@@ -170,6 +175,8 @@ int db_job_status(struct db *db, struct job_status **out, const char *job_id)
 	s = calloc(1, sizeof(*s));
 	s->derived = fake.derived;
 	snprintf(s->job_id, sizeof(s->job_id), "%s", job_id);
+	snprintf(s->owner, sizeof(s->owner), "%s", fake.owner ? fake.owner : "anonymous");
+	snprintf(s->submitter, sizeof(s->submitter), "%s", fake.submitter ? fake.submitter : "party_a");
 	snprintf(s->mission_name, sizeof(s->mission_name), "psi");
 	snprintf(s->status, sizeof(s->status), "%s", fake.status);
 	s->mission_version = 1;
@@ -205,6 +212,32 @@ void db_job_status_free(struct job_status *s)
 	free(s);
 }
 
+int db_job_visible(struct db *db, const struct job_view *view, const char *job_id)
+{
+	(void)db; (void)job_id;
+	return job_view_sees(view, fake.owner ? fake.owner : "anonymous", fake.submitter ? fake.submitter : "party_a") ? 0 : ERR_NOTFOUND;
+}
+
+int db_user_get(struct db *db, struct user_row *out, const char *name)
+{
+	(void)db;
+	if (fake.rc == ERR_DB)
+		return fake.rc;
+	*out = fake.user;
+	return fake.user.name[0] && strcmp(fake.user.name, name) == 0 ? 0 : ERR_NOTFOUND;
+}
+
+void limit_fill(struct job_limits *l, const struct job_limits *d)
+{
+	(void)l; (void)d;
+}
+
+int limit_check(struct db *db, const struct job_limits *l, const char *submitter, const char *owner, struct errmsg *em)
+{
+	(void)db; (void)l; (void)submitter; (void)owner;
+	return fake.limit ? errmsg_set(em, ERR_BUSY, "LIMIT_QUEUED_JOBS", "too many") : 0;
+}
+
 int db_job_rev(struct db *db, const char *job_id, int64_t *rev)
 {
 	(void)db; (void)job_id;
@@ -212,10 +245,11 @@ int db_job_rev(struct db *db, const char *job_id, int64_t *rev)
 	return fake.rc;
 }
 
-int db_job_list(struct db *db, struct job_brief *out, size_t limit, size_t *count, const char *owner,
+int db_job_list(struct db *db, struct job_brief *out, size_t limit, size_t *count, const struct job_view *view,
 		const char *status, int64_t hours, int64_t cursor)
 {
-	(void)db; (void)owner; (void)status; (void)hours; (void)cursor;
+	(void)db; (void)status; (void)hours; (void)cursor;
+	fake.list_view = *view;
 	*count = limit < 2 ? limit : 2;
 	for (size_t i = 0; i < *count; i++) {
 		out[i].id = 9 - (int64_t)i;

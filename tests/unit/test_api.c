@@ -25,6 +25,27 @@ static char *bio_text(BIO *bio)
 	return text;
 }
 
+static struct token_key *key_users;
+
+/* This party's own key, and a secret. */
+static void setup_users(void)
+{
+	EVP_PKEY *k = EVP_PKEY_Q_keygen(NULL, NULL, "ED25519");
+	BIO *priv = BIO_new(BIO_s_mem()), *pub = BIO_new(BIO_s_mem());
+	struct errmsg em;
+	char *text, *pub_text;
+
+	PEM_write_bio_PrivateKey(priv, k, NULL, NULL, 0, NULL, NULL);
+	PEM_write_bio_PUBKEY(pub, k);
+	text = bio_text(priv);
+	pub_text = bio_text(pub);
+	CHECK_INT(token_key_parse(&key_users, text, &em), 0);
+	CHECK_INT(usertoken_ring_new(&api.users, pub_text, NULL, 1000000, &em), 0);
+	free(text);
+	free(pub_text);
+	EVP_PKEY_free(k);
+}
+
 static void setup(void)
 {
 	EVP_PKEY *b = EVP_PKEY_Q_keygen(NULL, NULL, "ED25519");
@@ -43,6 +64,7 @@ static void setup(void)
 	parties.party[1].public_key = bio_text(pub);
 	parties.count = 3;
 	CHECK_INT(token_ring_new(&api.ring, &parties, "party_a", &em), 0);
+	setup_users();
 	EVP_PKEY_free(b);
 	setenv("PET_RUN_DIR", "/nonexistent", 1);
 }
@@ -179,7 +201,9 @@ TEST(types)
 TEST(users)
 {
 	req.authorization = "Bearer x.y.z";
-	refused("GET", "/api/v1/missions", NULL, 401, "BAD_TOKEN", "without an Authorization");
+	refused("GET", "/api/v1/missions", NULL, 401, "BAD_TOKEN", "base64url");
+	req.authorization = "Basic eDp5";
+	refused("GET", "/api/v1/missions", NULL, 401, "BAD_TOKEN", "Bearer <token>");
 	req.authorization = "";
 	api.anonymous = 0;
 	refused("GET", "/api/v1/missions", NULL, 401, "TOKEN_MISSING", "PET_ANONYMOUS");
@@ -485,7 +509,7 @@ TEST(nodes)
 	fake.rc = 0;
 	/* A node is no user. */
 	sign("GET", "/api/v1/missions", "");
-	refused("GET", "/api/v1/missions", NULL, 401, "BAD_TOKEN", "user");
+	refused("GET", "/api/v1/missions", NULL, 401, "BAD_TOKEN", "no key that this party accepts");
 	req.authorization = "";
 }
 
