@@ -41,7 +41,7 @@ export PET_CONF=$conf
 sed -e "s,@HTTP_LISTEN@,${HTTP_LISTEN:-0.0.0.0:8400},g" -e "s,@API_SOCKET@,$run/api.sock,g" -e "s,@RUN_DIR@,$run,g" \
   -e "s,@PREFIX@,$state/nginx,g" -e "s,@LOG_DIR@,/var/log/petplatform,g" \
   /usr/share/petplatform/nginx/nginx-private.conf.in >/etc/petplatform/nginx.conf
-cp /usr/share/petplatform/nginx/petplatform-server.conf /etc/petplatform/
+cp /usr/share/petplatform/nginx/petplatform-http.conf /usr/share/petplatform/nginx/petplatform-server.conf /etc/petplatform/
 
 until answer=$(mariadb -h "$DB_HOST" -u root -p"$DB_ROOT_PASSWORD" -e 'SELECT 1' 2>&1); do
   echo "waiting for the database at $DB_HOST: $answer" >&2

@@ -44,7 +44,7 @@ static int load_user_keys(struct api *api, struct errmsg *em)
 		TRY(conf_file(&key_text, "PET_USER_KEYS", keys, em));
 	if (secret)
 		TRY(conf_file(&secret_text, "PET_USER_SECRET_FILE", secret, em));
-	rc = usertoken_ring_new(&api->users, keys ? (key_text.data ? key_text.data : "-") : party_find(api->pf, api->self)->public_key,
+	rc = usertoken_ring_new(&api->users, keys ? (key_text.len ? key_text.data : "-") : party_find(api->pf, api->self)->public_key,
 				secret ? (secret_text.data ? secret_text.data : "") : NULL, life_max, &why);
 	if (rc)
 		errmsg_set(em, rc, "BAD_CONFIG", "%s: %s", strcmp(why.code, "BAD_SECRET") == 0 ? "PET_USER_SECRET_FILE" :
@@ -71,6 +71,17 @@ out:
 	return rc;
 }
 
+/* Its own sentence names the file and the key in it; this one, the variable too. */
+static int load_parties(struct api *api, struct errmsg *em)
+{
+	struct errmsg why = { 0 };
+	int rc = party_file_load(&api->pf, conf_get("CONFIG_FILE", "/app/parties/party.json"), &why);
+
+	if (rc == 0)
+		rc = token_ring_new(&api->ring, api->pf, api->self, &why);
+	return rc ? errmsg_set(em, ERR_INPUT, "BAD_CONFIG", "CONFIG_FILE: %s", why.local) : 0;
+}
+
 int api_init(struct api *api, struct errmsg *em)
 {
 	int64_t body_max;
@@ -78,12 +89,11 @@ int api_init(struct api *api, struct errmsg *em)
 
 	memset(api, 0, sizeof(*api));
 	TRY(conf_need("PARTY", &api->self, em));
-	TRY(party_file_load(&api->pf, conf_get("CONFIG_FILE", "/app/parties/party.json"), em));
+	TRY(load_parties(api, em));
 	if (!party_find(api->pf, api->self)) {
-		rc = errmsg_set(em, ERR_INPUT, "BAD_CONF", "PARTY is '%.64s', which the party file does not name", api->self);
+		rc = errmsg_set(em, ERR_INPUT, "BAD_CONFIG", "PARTY is '%.64s', which the party file does not name", api->self);
 		goto out;
 	}
-	TRY(token_ring_new(&api->ring, api->pf, api->self, em));
 	TRY(load_user_keys(api, em));
 	TRY(load_limits(api, em));
 	api->run_dir = conf_get("PET_RUN_DIR", "/run/petplatform");

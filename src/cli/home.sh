@@ -109,7 +109,7 @@ CONF
   sed -e "s,@HTTP_LISTEN@,127.0.0.1:$(home_get "$home" http),g" -e "s,@API_SOCKET@,$runtime/api.sock,g" \
     -e "s,@RUN_DIR@,$runtime,g" -e "s,@PREFIX@,$home/nginx,g" -e "s,@LOG_DIR@,$home/log,g" \
     "$share/nginx/nginx-private.conf.in" >"$home/etc/nginx.conf"
-  cp "$share/nginx/petplatform-server.conf" "$home/etc/"
+  cp "$share/nginx/petplatform-http.conf" "$share/nginx/petplatform-server.conf" "$home/etc/"
 }
 
 home_env() { # HOME ACCOUNT COMMAND…: as the party's daemons see the world

@@ -224,7 +224,7 @@ static int do_revoke(struct ctx *c, int argc, char **argv)
 {
 	int rc = one_name(c, argc, argv, "pet user revoke NAME");
 
-	return rc ? rc : db_user_state(c->db, c->name, 1, 0);
+	return rc ? rc : db_user_state(c->db, c->name, 1, now_s());
 }
 
 /* Tokens of before the revocation stay refused: whoever took them still has them. */
@@ -232,7 +232,7 @@ static int do_restore(struct ctx *c, int argc, char **argv)
 {
 	int rc = one_name(c, argc, argv, "pet user restore NAME");
 
-	return rc ? rc : db_user_state(c->db, c->name, 0, now_s() + 1);
+	return rc ? rc : db_user_state(c->db, c->name, 0, now_s());
 }
 
 static int do_rotate(struct ctx *c, int argc, char **argv)
@@ -241,7 +241,7 @@ static int do_rotate(struct ctx *c, int argc, char **argv)
 	int rc = one_name(c, argc, argv, "pet user rotate [--token] NAME");
 
 	TRY(rc);
-	TRY(db_user_rotate(c->db, c->name, now_s() + 1));
+	TRY(db_user_rotate(c->db, c->name, now_s()));
 	if (want_token)
 		rc = print_token(c, USERTOKEN_LIFE_S, 0);
 out:

@@ -67,16 +67,16 @@ static int found(int rc)
 	return rc == ERR_CONFLICT ? ERR_NOTFOUND : rc;
 }
 
-int db_user_state(struct db *db, const char *name, int revoked, int64_t tokens_from)
+int db_user_state(struct db *db, const char *name, int revoked, int64_t now)
 {
-	return found(db_exec_one(db, "UPDATE api_user SET state = ?, tokens_from = GREATEST(tokens_from, ?) WHERE name = ?",
-				 DB_ARGS(db_s(revoked ? "revoked" : "normal"), db_i(tokens_from), db_s(name))));
+	return found(db_exec_one(db, "UPDATE api_user SET state = ?, tokens_from = GREATEST(tokens_from, ?) + 1 WHERE name = ?",
+				 DB_ARGS(db_s(revoked ? "revoked" : "normal"), db_i(now), db_s(name))));
 }
 
-int db_user_rotate(struct db *db, const char *name, int64_t tokens_from)
+int db_user_rotate(struct db *db, const char *name, int64_t now)
 {
-	return found(db_exec_one(db, "UPDATE api_user SET tokens_from = GREATEST(tokens_from, ?) WHERE name = ?",
-				 DB_ARGS(db_i(tokens_from), db_s(name))));
+	return found(db_exec_one(db, "UPDATE api_user SET tokens_from = GREATEST(tokens_from, ?) + 1 WHERE name = ?",
+				 DB_ARGS(db_i(now), db_s(name))));
 }
 
 int db_user_limit(struct db *db, const char *name, const struct job_limits *l)

@@ -26,10 +26,13 @@ int db_user_list(struct db *db, int (*each)(const struct user_row *u, void *arg)
 
 /* ERR_CONFLICT: the name exists. */
 int db_user_add(struct db *db, const char *name, enum user_role role, const char *note) PET_MUST_USE;
-/* tokens_from never goes back. ERR_NOTFOUND. */
-int db_user_state(struct db *db, const char *name, int revoked, int64_t tokens_from) PET_MUST_USE;
-/* All tokens of before `tokens_from` end. ERR_NOTFOUND. */
-int db_user_rotate(struct db *db, const char *name, int64_t tokens_from) PET_MUST_USE;
+/*
+ * Both end all tokens there are: tokens_from becomes later than now and than
+ * it was, for a token may have been made with tokens_from as its iat in this
+ * very second. now: seconds since 1970. ERR_NOTFOUND.
+ */
+int db_user_state(struct db *db, const char *name, int revoked, int64_t now) PET_MUST_USE;
+int db_user_rotate(struct db *db, const char *name, int64_t now) PET_MUST_USE;
 /* LIMIT_KEEP leaves one as it is, LIMIT_DEFAULT removes it. ERR_NOTFOUND. */
 int db_user_limit(struct db *db, const char *name, const struct job_limits *limits) PET_MUST_USE;
 

@@ -37,6 +37,7 @@ static struct {
 	int admit;		/* db_peer_apply calls env->admit */
 	struct user_row user;	/* the one row of api_user; name "" = none */
 	const char *owner, *submitter;	/* of the one job; NULL: anonymous, party_a */
+	char last_owner[65];	/* of the job inserted last */
 	struct job_view list_view;	/* db_job_list's last one */
 	int limit;		/* limit_check says ERR_BUSY */
 	int loads, derived;	/* statuses read so far; of the next ones: waiting_for was derived */
@@ -158,6 +159,7 @@ int db_job_insert(struct db *db, const struct job_new *j, int *existed, struct e
 		return errmsg_set(em, fake.rc, "JOB_EXISTS", "the job exists");
 	fake.inserts++;
 	fake.last = *j;
+	snprintf(fake.last_owner, sizeof(fake.last_owner), "%s", j->head.owner);
 	*existed = fake.existed;
 	return 0;
 }
